@@ -1,0 +1,3 @@
+export * from "./assert.ts";
+export * from "./errors.ts";
+export * from "./tidemill-error.ts";
