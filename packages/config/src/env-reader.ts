@@ -49,7 +49,8 @@ export function envReader(env: Env): EnvReader {
       const value = optional(name);
       if (value === undefined) return fallback;
       const found = allowed.find((candidate) => candidate === value);
-      if (found === undefined) throw badSetting(name, value, `it must be one of ${allowed.join(", ")}`);
+      if (found === undefined)
+        throw badSetting(name, value, `it must be one of ${allowed.join(", ")}`);
       return found;
     },
     list(name, fallback) {

@@ -12,9 +12,11 @@ export function requireNamespace(value: string, field = "namespace"): string {
   if (value === "") return DEFAULT_NAMESPACE;
   if (value.length > NAMESPACE_LENGTH_MAX || !dnsLabel.test(value)) {
     const rule = `use at most ${NAMESPACE_LENGTH_MAX} lower-case letters, digits and inner dashes`;
-    throw new InvalidError("BAD_NAMESPACE", `namespace ${JSON.stringify(value)} is no DNS label: ${rule}`, [
-      { field, description: rule },
-    ]);
+    throw new InvalidError(
+      "BAD_NAMESPACE",
+      `namespace ${JSON.stringify(value)} is no DNS label: ${rule}`,
+      [{ field, description: rule }],
+    );
   }
   return value;
 }

@@ -113,6 +113,9 @@ export class UnsupportedError extends TidemillError {
   override readonly retriable = false;
 
   constructor(feature: string, message: string, options: ErrorOptions = {}) {
-    super("UNSUPPORTED_FEATURE", message, { ...options, metadata: { feature, ...options.metadata } });
+    super("UNSUPPORTED_FEATURE", message, {
+      ...options,
+      metadata: { feature, ...options.metadata },
+    });
   }
 }

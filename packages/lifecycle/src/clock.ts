@@ -26,7 +26,10 @@ export type RandomBytes = (size: number) => Uint8Array;
  * source increasing within a millisecond, then 62 random bits. When the clock steps back the last
  * timestamp is kept, so ids of one source never decrease.
  */
-export function uuidv7Source(clock: Clock, random: RandomBytes = (size) => randomBytes(size)): IdSource {
+export function uuidv7Source(
+  clock: Clock,
+  random: RandomBytes = (size) => randomBytes(size),
+): IdSource {
   let lastMs = 0;
   let counter = 0;
   return {
