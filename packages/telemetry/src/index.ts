@@ -1,0 +1,7 @@
+export * from "./instruments.ts";
+export * from "./logger.ts";
+export * from "./scope.ts";
+export * from "./serialize-error.ts";
+export * from "./telemetry.ts";
+export * from "./telemetry-env.ts";
+export * from "./traceparent.ts";
