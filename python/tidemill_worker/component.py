@@ -1,0 +1,195 @@
+"""Runs a lightweight Python component of KFP as the SDK's own command would.
+
+The SDK's command writes the component's source to a file and runs `python3 -m
+kfp.dsl.executor_main` on it. Here the same module runs in this process, which has imported it
+already; what user code can see of the difference (`__main__`, `sys.argv`, `sys.path`, environment,
+exit) is made equal.
+"""
+
+import atexit
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import os
+import random
+import signal
+import sys
+import sysconfig
+import threading
+import types
+
+EXECUTOR_MODULE = "kfp.dsl.executor_main"
+COMPONENT_FILE = "ephemeral_component.py"
+COMPONENT_MODULE = "ephemeral_component"
+REMEMBERED_MODULES_MAX = 2000
+_PREFIXES = {
+    "minio": "_MINIO_LOCAL_MOUNT_PREFIX",
+    "s3": "_S3_LOCAL_MOUNT_PREFIX",
+    "gcs": "_GCS_LOCAL_MOUNT_PREFIX",
+    "oci": "_OCI_LOCAL_MOUNT_PREFIX",
+}
+_OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
+# What is there before user code runs; a zygote sets it once it is warm.
+baseline = frozenset()
+
+
+def warm():
+    """Imports the KFP runtime ahead. Returns what went wrong, or None."""
+    os.environ["_KFP_RUNTIME"] = "true"
+    try:
+        importlib.import_module(EXECUTOR_MODULE)
+    except Exception as error:
+        # A component that brings its own broken kfp sees the same error when it runs.
+        return "%s: %s" % (type(error).__name__, error)
+    return None
+
+
+def run_file(path):
+    """Runs one component in an interpreter of its own; `path` holds the request."""
+    global baseline
+    with open(path, encoding="utf-8") as file:
+        request = json.load(file)
+    warm()
+    baseline = frozenset(sys.modules)
+    os._exit(run(request))
+
+
+def run(request):
+    """Runs one component. Returns the exit code that `python3 -m` would have had."""
+    _become_python(request)
+    code = 0
+    try:
+        _execute(request)
+    except SystemExit as error:
+        code = _system_exit_code(error)
+    except BaseException as error:
+        code = 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        _report(error)
+    if code == 0:
+        _remember(request.get("modulesFile"))
+    _finish()
+    return code
+
+
+def _become_python(request):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        # Its global generator was seeded before the fork; a fresh process has its own.
+        numpy_random.seed()
+    extra = [part for part in request["env"].get("PYTHONPATH", "").split(os.pathsep) if part]
+    own = os.path.dirname(_OWN_DIRECTORY)
+    sys.path[:] = [request["cwd"], *extra, *(p for p in sys.path if p not in ("", own))]
+
+
+def _execute(request):
+    source = os.path.join(request["cwd"], COMPONENT_FILE)
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(request["source"])
+    module = importlib.import_module(EXECUTOR_MODULE)
+    artifact_types = importlib.import_module("kfp.dsl.types.artifact_types")
+    for scheme, constant in _PREFIXES.items():
+        setattr(artifact_types, constant, os.path.join(request["mounts"], scheme) + "/")
+    sys.argv = [module.__file__, "--component_module_path", source, *request["args"]]
+    sys.orig_argv = [sys.executable, "-m", EXECUTOR_MODULE, *sys.argv[1:]]
+    sys.modules["__main__"] = _main_module(module)
+    module.executor_main()
+
+
+def _main_module(module):
+    """A `__main__` from which multiprocessing can start fresh interpreters, as from the real one."""
+    main = types.ModuleType("__main__", module.__doc__)
+    main.__dict__.update(
+        {name: value for name, value in vars(module).items() if not name.startswith("__")}
+    )
+    main.__file__ = module.__file__
+    main.__spec__ = module.__spec__
+    main.__package__ = module.__package__
+    main.__loader__ = module.__loader__
+    main.__builtins__ = __builtins__
+    return main
+
+
+def _system_exit_code(error):
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _report(error):
+    traceback = error.__traceback__
+    while traceback is not None and _is_own(traceback.tb_frame.f_code.co_filename):
+        traceback = traceback.tb_next
+    try:
+        sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+    except BaseException:
+        sys.__excepthook__(type(error), error, traceback)
+
+
+def _is_own(filename):
+    return os.path.dirname(os.path.abspath(filename)) == _OWN_DIRECTORY
+
+
+def _remember(path):
+    """Notes what user code imported from the environment, for the zygote to import ahead."""
+    if path is None:
+        return
+    fresh = [
+        (name, module)
+        for name, module in list(sys.modules.items())
+        if name not in baseline and name not in (COMPONENT_MODULE, "__mp_main__")
+    ]
+    if not fresh:
+        return
+    roots = tuple(
+        os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "purelib", "platlib")
+    )
+    names = []
+    for name, module in fresh:
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        if isinstance(origin, str) and origin.startswith(roots):
+            names.append(name)
+    if not names:
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(names[:REMEMBERED_MODULES_MAX], file)
+    except OSError:
+        pass  # it only costs speed
+
+
+def _finish():
+    """What the interpreter does at its end and os._exit does not: threads, atexit, open files."""
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for name in (COMPONENT_MODULE, "__main__"):
+            module = sys.modules.pop(name, None)
+            if module is not None:
+                module.__dict__.clear()
+        # What lived before the fork is frozen, so this sees the task's own objects alone.
+        gc.collect()
+        for thing in gc.get_objects():
+            if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+                _flush(thing)
+        for stream in (sys.stdout, sys.stderr):
+            _flush(stream)
+    except BaseException as error:
+        _report(error)
+
+
+def _flush(stream):
+    try:
+        if not stream.closed:
+            stream.flush()
+    except Exception:
+        pass  # a reader that went away is no failure of the task

@@ -1,0 +1,207 @@
+"""Watches one task: carries its output to files, waits for its end, leaves nothing of it behind.
+
+A monitor is forked ahead, with the process of its task below it, and waits for one `run` frame.
+When its control socket closes, the worker or the zygote is gone, and the task is killed at once.
+"""
+
+import errno
+import os
+import select
+import signal
+import time
+
+from tidemill_worker import framing, kernel, task
+
+# What a task left running after its own end gets this long between TERM and KILL.
+LEFTOVER_GRACE_S = 0.5
+KILL_REPEAT_S = 0.02
+OUTPUT_READ_BYTES = 1 << 18
+# One stream of one attempt; what comes after is dropped, so that no task fills the disk.
+OUTPUT_BYTES_MAX = 8 << 30
+_PIPE_BYTES = 1 << 20
+_F_SETPIPE_SZ = 1031
+
+
+def watch(control, event_fd):
+    """The life of a monitor. Returns when the task is over; never raises to its caller."""
+    kernel.become_subreaper()
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    request_read, request_write = os.pipe()
+    pipes = [os.pipe(), os.pipe()]
+    monitor_pid = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        task.wait_and_run(request_read, pipes[0][1], pipes[1][1], monitor_pid)
+    os.close(request_read)
+    for _, write_end in pipes:
+        os.close(write_end)
+    outputs = [read_end for read_end, _ in pipes]
+    reader = framing.FrameReader(control.fileno())
+    frame = reader.read()
+    if frame is None:
+        kernel.signal_all([pid], signal.SIGKILL)
+        return
+    header, payload = frame
+    _Attempt(header["id"], pid, event_fd, reader, wake_read).run(
+        header, payload, request_write, outputs
+    )
+
+
+class _Attempt:
+    def __init__(self, attempt_id, pid, event_fd, reader, wake_fd):
+        self.id = attempt_id
+        self.pid = pid
+        self.event_fd = event_fd
+        self.reader = reader
+        self.wake_fd = wake_fd
+        self.status = None
+        self.children_left = True
+        self.leftovers = 0
+        self.stopped = False
+        # When to send KILL next; None while nothing needs it.
+        self.kill_at = None
+        self.spools = {}
+        self.poll = select.poll()
+
+    def run(self, header, payload, request_write, outputs):
+        names = ("stdout", "stderr")
+        for name, read_end in zip(names, outputs):
+            self.spools[read_end] = _Spool(header[name])
+            _enlarge(read_end)
+            self.poll.register(read_end, select.POLLIN)
+        self.poll.register(self.wake_fd, select.POLLIN)
+        self.poll.register(self.reader.fd, select.POLLIN)
+        try:
+            framing.write_all(request_write, payload)
+        except BrokenPipeError:
+            pass  # it died before it began; its end is reported like any other
+        os.close(request_write)
+        framing.emit(
+            self.event_fd, event="started", id=self.id, pid=self.pid, limits=task.LIMITS_IN_FORCE
+        )
+        while self.children_left:
+            self._step()
+        self._drain()
+        sizes = [self.spools[end].size for end in outputs]
+        framing.emit(
+            self.event_fd,
+            event="exited",
+            id=self.id,
+            code=_exit_code(self.status),
+            signal=os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0,
+            stopped=self.stopped,
+            leftovers=self.leftovers,
+            stdout=sizes[0],
+            stderr=sizes[1],
+        )
+
+    def _step(self):
+        timeout = None
+        if self.kill_at is not None:
+            timeout = max(0.0, self.kill_at - time.monotonic()) * 1000
+        for fd, _ in self.poll.poll(timeout):
+            if fd == self.wake_fd:
+                _empty(fd)
+            elif fd == self.reader.fd:
+                self._obey()
+            else:
+                self._copy(fd)
+        self._reap()
+        if self.kill_at is not None and time.monotonic() >= self.kill_at:
+            kernel.signal_all(kernel.descendants(os.getpid()), signal.SIGKILL)
+            self.kill_at = time.monotonic() + KILL_REPEAT_S
+
+    def _obey(self):
+        frame = self.reader.read()
+        if frame is None:
+            # Nobody is left to tell. TERM would give the task time that nobody waits for.
+            self.poll.unregister(self.reader.fd)
+            self._end(0)
+            return
+        if frame[0]["op"] == "stop":
+            self.stopped = True
+            self._end(frame[0]["graceMs"] / 1000)
+
+    def _end(self, grace_s):
+        if grace_s > 0:
+            kernel.signal_all(kernel.descendants(os.getpid()), signal.SIGTERM)
+        at = time.monotonic() + grace_s
+        self.kill_at = at if self.kill_at is None else min(self.kill_at, at)
+
+    def _reap(self):
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                self.children_left = False
+                return
+            if pid == 0:
+                break
+            if pid == self.pid:
+                self.status = status
+        if self.status is not None and self.leftovers == 0:
+            # The task is over and something it started is not: orphans are our children by now.
+            self.leftovers = len(kernel.descendants(os.getpid()))
+            self._end(LEFTOVER_GRACE_S)
+
+    def _copy(self, fd):
+        data = os.read(fd, OUTPUT_READ_BYTES)
+        if data:
+            self.spools[fd].write(data)
+        else:
+            self.poll.unregister(fd)
+
+    def _drain(self):
+        """Takes what is left in the pipes. Every writer is dead, so the end is there."""
+        for fd, spool in self.spools.items():
+            while True:
+                data = os.read(fd, OUTPUT_READ_BYTES)
+                if not data:
+                    break
+                spool.write(data)
+
+
+class _Spool:
+    """A file that takes all that is written. A full disk costs output, never the task."""
+
+    def __init__(self, path):
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.size = 0
+
+    def write(self, data):
+        data = data[: OUTPUT_BYTES_MAX - self.size]
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(self.fd, view)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                    return
+                raise
+            self.size += written
+            view = view[written:]
+
+
+def _enlarge(pipe):
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        pass  # a smaller pipe works as well, only slower
+
+
+def _empty(fd):
+    try:
+        while os.read(fd, 4096):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _exit_code(status):
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

@@ -1,0 +1,104 @@
+"""The process of a task, from the fork to the first line of what the user wrote."""
+
+import json
+import os
+import resource
+import signal
+import sys
+
+from tidemill_worker import component, kernel
+
+# Container runtimes give about this many; the hard limit of the machine caps it.
+OPEN_FILES_MAX = 65536
+# When memory runs out the kernel takes a task before it takes a database.
+OOM_SCORE_ADJ = 500
+_UMASK = 0o022
+_RESET_SIGNALS = [
+    number
+    for number in signal.valid_signals()
+    if number not in (signal.SIGKILL, signal.SIGSTOP)
+]
+
+
+def _limits():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    return soft, hard
+
+
+LIMITS_IN_FORCE = ["core=0", "nofile=%d" % _limits()[0], "umask=%03o" % _UMASK]
+if sys.platform == "linux":
+    LIMITS_IN_FORCE.append("oom_score_adj=%d" % OOM_SCORE_ADJ)
+
+
+def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
+    """Prepares all that is the same for every task, waits for the request, runs it. No return."""
+    code = 1
+    try:
+        _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid)
+        request = _read_request(request_fd)
+        if request is None:
+            os._exit(1)
+        os.chdir(request["cwd"])
+        if request["mode"] == "exec":
+            code = _execute(request)
+        else:
+            code = component.run(request)
+    except BaseException:
+        # Ours, not the user's: they get it on their stderr all the same, for want of a better place.
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid):
+    os.setsid()
+    kernel.die_with_parent(monitor_pid)
+    signal.set_wakeup_fd(-1)
+    for number in _RESET_SIGNALS:
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass  # the C library keeps two of the real-time signals for itself
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(stdout_fd, 1)
+    os.dup2(stderr_fd, 2)
+    _close_all_but(request_fd)
+    os.umask(_UMASK)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, _limits())
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(OOM_SCORE_ADJ))
+    except OSError:
+        pass  # no such thing here, or a sandbox forbids it
+
+
+def _close_all_but(kept):
+    os.closerange(3, kept)
+    os.closerange(kept + 1, max(kept + 1, 1024))
+
+
+def _read_request(fd):
+    parts = []
+    while True:
+        data = os.read(fd, 1 << 20)
+        if not data:
+            break
+        parts.append(data)
+    os.close(fd)
+    return json.loads(b"".join(parts)) if parts else None
+
+
+def _execute(request):
+    argv, env = request["argv"], request["env"]
+    try:
+        os.execvpe(argv[0], argv, env)
+    except FileNotFoundError:
+        message, code = "command not found", 127
+    except OSError as error:
+        message, code = error.strerror or str(error), 126
+    os.write(2, ("tidemill: %s: %s\n" % (argv[0], message)).encode())
+    return code
