@@ -1,0 +1,73 @@
+import type { ParameterType } from "./ir.ts";
+import { jsonKind, jsonToPlainText } from "./json-text.ts";
+import type { ParameterValue } from "./parameter-value.ts";
+
+/**
+ * A JSON text as a value of a type, or undefined when it is of another kind. STRING takes anything
+ * as text; a whole number serves as either number; everything else must match.
+ */
+export function coerceJson(json: string, type: ParameterType): string | undefined {
+  const kind = jsonKind(json);
+  switch (type) {
+    case "STRING":
+      return kind === "string" ? json : JSON.stringify(jsonToPlainText(json));
+    case "NUMBER_DOUBLE":
+      return kind === "number" ? json : undefined;
+    case "NUMBER_INTEGER":
+      return kind === "number" ? wholeNumber(json) : undefined;
+    case "BOOLEAN":
+      return kind === "boolean" ? json : undefined;
+    case "LIST":
+      return kind === "list" ? json : undefined;
+    case "STRUCT":
+      return kind === "struct" ? json : undefined;
+  }
+}
+
+/**
+ * Like coerceJson for a value that may lie in the artifact service: there it is never read, so it
+ * passes only where its declared type already fits.
+ */
+export function coerceValue(
+  value: ParameterValue,
+  from: ParameterType | undefined,
+  to: ParameterType,
+): ParameterValue | undefined {
+  if (value.kind === "blob") return from === to || from === undefined ? value : undefined;
+  const json = coerceJson(value.json, to);
+  if (json === undefined) return undefined;
+  return json === value.json ? value : { kind: "json", json };
+}
+
+/** How a type is called in messages. */
+export function typeName(type: ParameterType): string {
+  return TYPE_NAMES[type];
+}
+
+const TYPE_NAMES: Readonly<Record<ParameterType, string>> = {
+  STRING: "a string (STRING)",
+  NUMBER_DOUBLE: "a number (NUMBER_DOUBLE)",
+  NUMBER_INTEGER: "a whole number (NUMBER_INTEGER)",
+  BOOLEAN: "true or false (BOOLEAN)",
+  LIST: "a list (LIST)",
+  STRUCT: "an object (STRUCT)",
+};
+
+/** A value shortened for a message. */
+export function describeValue(value: ParameterValue): string {
+  if (value.kind === "blob") return `a value of ${value.sizeBytes} bytes`;
+  return describeJson(value.json);
+}
+
+export function describeJson(json: string): string {
+  return json.length <= DESCRIBED_MAX ? json : `${json.slice(0, DESCRIBED_MAX)}...`;
+}
+
+const DESCRIBED_MAX = 80;
+
+/** `3`, `3.0` and `3e0` are whole; `3.5` is not. */
+function wholeNumber(json: string): string | undefined {
+  const text = jsonToPlainText(json);
+  if (!/^-?\d+$/.test(text)) return undefined;
+  return /^\s*-?\d+\s*$/.test(json) ? json : text;
+}

@@ -1,0 +1,89 @@
+import { coerceValue, describeValue, typeName } from "./coerce-parameter.ts";
+import { isJson } from "./json-text.ts";
+import type { Artifacts, ArtifactValue, Parameters, ParameterValue } from "./parameter-value.ts";
+import type { DagPlan } from "./plan.ts";
+import type { Task } from "./run.ts";
+import { TaskFault } from "./task-fault.ts";
+
+export interface CollectedOutputs {
+  readonly parameters: Record<string, ParameterValue>;
+  readonly artifacts: Record<string, readonly ArtifactValue[]>;
+}
+
+/**
+ * What an attempt produced, held against what its component declares; what is not declared is left
+ * out. Throws TaskFault when something is missing or of another type.
+ */
+export function collectContainerOutputs(
+  task: Task,
+  produced: { readonly parameters: Parameters; readonly artifacts: Artifacts },
+): CollectedOutputs {
+  const { outputs } = task.plan.component;
+  const parameters: Record<string, ParameterValue> = {};
+  for (const [name, { type }] of outputs.parameters) {
+    const value = own(produced.parameters, name);
+    if (value === undefined) throw missing(`output parameter "${name}"`);
+    const coerced =
+      value.kind === "json" && !isJson(value.json) ? undefined : coerceValue(value, type, type);
+    if (coerced === undefined) {
+      throw new TaskFault(
+        "OUTPUT_TYPE",
+        `output parameter "${name}" must be ${typeName(type)}, got ${describeValue(value)}`,
+      );
+    }
+    parameters[name] = coerced;
+  }
+  const artifacts: Record<string, readonly ArtifactValue[]> = {};
+  for (const [name, { type }] of outputs.artifacts) {
+    const values = own(produced.artifacts, name);
+    if (values === undefined || values.length === 0) throw missing(`output artifact "${name}"`);
+    for (const value of values) {
+      if (value.schemaTitle === type.schemaTitle && value.instanceSchema === type.instanceSchema) {
+        continue;
+      }
+      throw new TaskFault(
+        "OUTPUT_TYPE",
+        `output artifact "${name}" must be of type "${type.schemaTitle || type.instanceSchema}", ` +
+          `got "${value.schemaTitle || value.instanceSchema}"`,
+      );
+    }
+    artifacts[name] = values;
+  }
+  return { parameters, artifacts };
+}
+
+/** What a DAG gives to the outside, taken from its tasks, all of which have succeeded. */
+export function collectDagOutputs(dag: DagPlan, task: Task): CollectedOutputs {
+  const parameters: Record<string, ParameterValue> = {};
+  for (const { name, producer, output, type, from } of dag.outputParameters) {
+    const value = own(task.children[producer]?.outputParameters, output);
+    if (value === undefined) throw missing(`output parameter "${name}"`);
+    const coerced = type === undefined ? value : coerceValue(value, from, type);
+    if (coerced === undefined || type === undefined) {
+      throw new TaskFault(
+        "OUTPUT_TYPE",
+        `output parameter "${name}" must be ${type === undefined ? "declared" : typeName(type)}, ` +
+          `got ${describeValue(value)}`,
+      );
+    }
+    parameters[name] = coerced;
+  }
+  const artifacts: Record<string, readonly ArtifactValue[]> = {};
+  for (const { name, producer, output } of dag.outputArtifacts) {
+    const values = own(task.children[producer]?.outputArtifacts, output);
+    if (values === undefined) throw missing(`output artifact "${name}"`);
+    artifacts[name] = values;
+  }
+  return { parameters, artifacts };
+}
+
+function own<Value>(
+  record: Readonly<Record<string, Value>> | undefined,
+  name: string,
+): Value | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function missing(what: string): TaskFault {
+  return new TaskFault("OUTPUT_MISSING", `${what} is declared and was not produced`);
+}

@@ -1,0 +1,215 @@
+import { assert } from "@tidemill/errors";
+import { expandArgument } from "./argument-plan.ts";
+import type { ExecutorPlan } from "./executor-plan.ts";
+import { expandVariables } from "./expand-variables.ts";
+import type { ParameterType } from "./ir.ts";
+import { jobText } from "./job-text.ts";
+import { jsonToPlainText } from "./json-text.ts";
+import type { Artifacts, ArtifactValue, Parameters, ParameterValue } from "./parameter-value.ts";
+import type { Piece, Template } from "./placeholders.ts";
+import { planResources, type ResourceRequest } from "./plan-resources.ts";
+import { renderText } from "./resolve-inputs.ts";
+import type { Run, Task } from "./run.ts";
+import { TaskFault } from "./task-fault.ts";
+
+/** A part of an argument: known here, or to the worker alone. */
+export type ArgumentPart =
+  | { readonly kind: "literal"; readonly text: string }
+  | { readonly kind: "executorInput" }
+  | { readonly kind: "inputArtifactPath"; readonly name: string }
+  | { readonly kind: "outputArtifactPath"; readonly name: string }
+  | { readonly kind: "outputParameterFile"; readonly name: string }
+  | { readonly kind: "executorOutputFile" }
+  /** An input parameter whose value lies in the artifact service. */
+  | { readonly kind: "inputParameter"; readonly name: string };
+
+/** One argument is the concatenation of its parts. */
+export type Argument = readonly ArgumentPart[];
+
+/** Everything about an attempt that follows from the run: what StartAttempt carries. */
+export interface AttemptSpec {
+  readonly image: string;
+  readonly command: readonly Argument[];
+  readonly args: readonly Argument[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly inputParameters: Parameters;
+  readonly inputArtifacts: Artifacts;
+  readonly outputParameterTypes: Readonly<Record<string, ParameterType>>;
+  /** Artifacts to be made: id and digest are empty. */
+  readonly outputArtifacts: Artifacts;
+  readonly resources: ResourceRequest;
+  readonly taskRootUri: string;
+  /** Outputs whose file may be missing. */
+  readonly optionalOutputs: readonly string[];
+}
+
+/** The attempt of a container task that is queued or running, under the id it was dispatched with. */
+export function planAttempt(run: Run, task: Task, attemptId: string): AttemptSpec {
+  const executor = executorOf(task);
+  const { outputs } = task.plan.component;
+  const taskRootUri = [withoutQuery(run.pipelineRoot), run.root.plan.key, run.id, task.plan.key]
+    .concat(attemptId)
+    .join("/");
+  const outputArtifacts: Record<string, readonly ArtifactValue[]> = {};
+  for (const [name, { type, metadataJson }] of outputs.artifacts) {
+    const uri = `${taskRootUri}/${name}`;
+    const nothing = { id: "", digest: "", tree: false, sizeBytes: 0 };
+    outputArtifacts[name] = [{ ...nothing, ...type, name, uri, metadataJson }];
+  }
+  const env = planEnv(run, task, executor, task.inputParameters);
+  const place: Place = { run, task, outputArtifacts, env };
+  return {
+    image: renderText(run, task, executor.image, task.inputParameters),
+    command: executor.command.flatMap((argument) => planArgument(place, argument)),
+    args: executor.args.flatMap((argument) => planArgument(place, argument)),
+    env,
+    inputParameters: task.inputParameters,
+    inputArtifacts: task.inputArtifacts,
+    outputParameterTypes: Object.fromEntries(
+      [...outputs.parameters].map(([name, { type }]) => [name, type]),
+    ),
+    outputArtifacts,
+    resources: planResources(run, task, executor.resources, task.inputParameters),
+    taskRootUri,
+    optionalOutputs: [],
+  };
+}
+
+/**
+ * Throws TaskFault when a container task could not be planned with these inputs: then it fails
+ * before it is queued.
+ */
+export function checkAttempt(run: Run, task: Task, parameters: Parameters): void {
+  if (task.plan.body.kind !== "container") return;
+  const { executor } = task.plan.body;
+  if (!executor.dynamic) return;
+  if (renderText(run, task, executor.image, parameters).trim() === "") {
+    throw new TaskFault("IMAGE_MISSING", "the image, which comes from a parameter, is empty");
+  }
+  planEnv(run, task, executor, parameters);
+  planResources(run, task, executor.resources, parameters);
+}
+
+interface Place {
+  readonly run: Run;
+  readonly task: Task;
+  readonly outputArtifacts: Artifacts;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function executorOf(task: Task): ExecutorPlan {
+  assert(task.plan.body.kind === "container", `task "${task.path}" runs no command`);
+  return task.plan.body.executor;
+}
+
+function planEnv(
+  run: Run,
+  task: Task,
+  executor: ExecutorPlan,
+  parameters: Parameters,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { name, value } of executor.env) {
+    env[name] = expandVariables(renderText(run, task, value, parameters), env);
+  }
+  return env;
+}
+
+function planArgument(place: Place, argument: ExecutorPlan["args"][number]): Argument[] {
+  const { inputParameters, inputArtifacts } = place.task;
+  const isPresent = (name: string): boolean => {
+    if (Object.hasOwn(inputArtifacts, name)) return true;
+    const value = Object.hasOwn(inputParameters, name) ? inputParameters[name] : undefined;
+    return value !== undefined && !(value.kind === "json" && value.json.trim() === "null");
+  };
+  return expandArgument(argument, isPresent).map((template) => fillIn(place, template));
+}
+
+/** One pass over the pieces: what is put in is never looked at again. */
+function fillIn(place: Place, template: Template): Argument {
+  const parts: ArgumentPart[] = [];
+  for (const piece of template) {
+    const part = planPiece(place, piece);
+    const last = parts.at(-1);
+    if (part.kind === "literal" && last?.kind === "literal") {
+      parts[parts.length - 1] = { kind: "literal", text: last.text + part.text };
+    } else {
+      parts.push(part);
+    }
+  }
+  return parts.length === 0 ? [{ kind: "literal", text: "" }] : parts;
+}
+
+function planPiece(place: Place, piece: Piece): ArgumentPart {
+  const { run, task } = place;
+  switch (piece.kind) {
+    case "literal":
+      return { kind: "literal", text: expandVariables(piece.text, place.env) };
+    case "executorInput":
+    case "executorOutputFile":
+      return piece;
+    case "outputParameterFile":
+      return piece;
+    case "job":
+      return { kind: "literal", text: jobText(run, task, piece.field) };
+    case "inputParameter":
+      return planParameter(piece.name, task.inputParameters);
+    case "inputArtifact":
+    case "outputArtifact": {
+      const input = piece.kind === "inputArtifact";
+      if (piece.field !== "path") {
+        const artifacts = input ? task.inputArtifacts : place.outputArtifacts;
+        return { kind: "literal", text: artifactText(piece, artifacts) };
+      }
+      if (!input) return { kind: "outputArtifactPath", name: piece.name };
+      // An optional artifact that was not given has no path.
+      return Object.hasOwn(task.inputArtifacts, piece.name)
+        ? { kind: "inputArtifactPath", name: piece.name }
+        : { kind: "literal", text: "" };
+    }
+  }
+}
+
+function planParameter(name: string, parameters: Parameters): ArgumentPart {
+  const value: ParameterValue | undefined = Object.hasOwn(parameters, name)
+    ? parameters[name]
+    : undefined;
+  if (value === undefined) return { kind: "literal", text: "" };
+  if (value.kind === "blob") return { kind: "inputParameter", name };
+  return { kind: "literal", text: jsonToPlainText(value.json) };
+}
+
+function artifactText(
+  piece: Extract<Piece, { kind: "inputArtifact" | "outputArtifact" }>,
+  artifacts: Artifacts,
+): string {
+  const values = Object.hasOwn(artifacts, piece.name) ? (artifacts[piece.name] ?? []) : [];
+  const [first] = values;
+  if (piece.field === "record") return JSON.stringify(values.map(executorInputArtifact));
+  if (first === undefined) return "";
+  if (piece.field === "uri") return first.uri;
+  if (piece.metadataKey === undefined) return first.metadataJson || "{}";
+  const metadata: unknown = JSON.parse(first.metadataJson || "{}");
+  const entry = Object.entries(Object(metadata)).find(([key]) => key === piece.metadataKey)?.[1];
+  return entry === undefined ? "" : jsonToPlainText(JSON.stringify(entry));
+}
+
+/** An artifact as the executor input shows it. */
+function executorInputArtifact(artifact: ArtifactValue): object {
+  const { schemaTitle, schemaVersion, instanceSchema } = artifact;
+  const metadata: unknown = JSON.parse(artifact.metadataJson || "{}");
+  return {
+    name: artifact.name,
+    type: {
+      ...(schemaTitle === "" ? { instanceSchema } : { schemaTitle }),
+      ...(schemaVersion === "" ? {} : { schemaVersion }),
+    },
+    uri: artifact.uri,
+    metadata,
+  };
+}
+
+/** Options of the bucket stand after a `?` and are no part of an address. */
+function withoutQuery(root: string): string {
+  return root.replace(/\?.*$/s, "").replace(/\/+$/, "");
+}
