@@ -1,2 +1,3 @@
+export * from "./reaper/reaper.ts";
 export * from "./servers.ts";
 export * from "./tools.ts";
