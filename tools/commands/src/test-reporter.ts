@@ -1,0 +1,85 @@
+import { relative } from "node:path";
+import type { TestEvent } from "node:test/reporters";
+import { root } from "./root.ts";
+
+/** Marks the line by which the runner learns the counts of a run. */
+export const COUNTS_MARK = "tidemill-test-counts ";
+
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+  durationMs: number;
+}
+
+/**
+ * A line for each file, the failures with their causes, every skip with its reason, the counts at
+ * the end. Suites are not counted, only tests.
+ */
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const files = new Map<string, Tally>();
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for await (const event of source) {
+    if (event.type === "test:stderr" || event.type === "test:stdout") continue;
+    if (event.type !== "test:pass" && event.type !== "test:fail") continue;
+    const { data } = event;
+    const path = relative(root, data.file ?? "");
+    const tally = files.get(path) ?? { passed: 0, failed: 0, skipped: 0, durationMs: 0 };
+    files.set(path, tally);
+    if (isWholeFile(data.name, data.nesting, path)) {
+      yield `  ${tally.failed === 0 ? "✓" : "✗"} ${path} (${describe(tally, data.details.duration_ms)})\n`;
+      if (event.type === "test:fail" && tally.failed === 0) {
+        total.failed += 1;
+        yield `    ✗ ${path}: ${causeOf(data.details)}\n`;
+      }
+      continue;
+    }
+    if (data.details.type === "suite") continue;
+    if (data.skip !== undefined && data.skip !== false) {
+      tally.skipped += 1;
+      total.skipped += 1;
+      yield `    - skipped: ${data.name}: ${data.skip === true ? "no reason given" : data.skip}\n`;
+    } else if (event.type === "test:pass") {
+      tally.passed += 1;
+      total.passed += 1;
+    } else {
+      tally.failed += 1;
+      total.failed += 1;
+      yield `    ✗ ${path}:${data.line ?? 0}: ${data.name}\n`;
+      yield `${indent(causeOf(data.details))}\n`;
+    }
+  }
+  yield `${COUNTS_MARK}${JSON.stringify(total)}\n`;
+}
+
+/** With one process a file, Node reports each file as a test of its own around the others. */
+function isWholeFile(name: string, nesting: number, path: string): boolean {
+  return nesting === 0 && (name === path || name.endsWith(`/${path}`));
+}
+
+function describe(tally: Tally, durationMs: number): string {
+  const skipped = tally.skipped === 0 ? "" : `, ${tally.skipped} skipped`;
+  const failed = tally.failed === 0 ? "" : `, ${tally.failed} failed`;
+  return `${tally.passed} passed${failed}${skipped}, ${(durationMs / 1000).toFixed(1)} s`;
+}
+
+function causeOf(details: object): string {
+  if (!("error" in details)) return "failed without saying why";
+  const { error } = details;
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? error.cause : error;
+  return cause.stack ?? cause.message;
+}
+
+function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `      ${line}`)
+    .join("\n");
+}
