@@ -1,0 +1,11 @@
+export * from "./admission.ts";
+export * from "./context-keys.ts";
+export { fromWire } from "./from-wire.ts";
+export { ALLOWED_HOSTS_SETTING, isLoopback } from "./host-policy.ts";
+export * from "./limits.ts";
+export * from "./mesh-client.ts";
+export * from "./plain-http.ts";
+export * from "./rpc-server.ts";
+export * from "./service-binding.ts";
+export { toWire } from "./to-wire.ts";
+export * from "./wait-for-serving.ts";

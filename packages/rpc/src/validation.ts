@@ -1,0 +1,36 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { pathToString } from "@bufbuild/protobuf/reflect";
+import { createValidator } from "@bufbuild/protovalidate";
+import { InvalidError } from "@tidemill/errors";
+
+const expressions = new Map<string, RegExp>();
+
+/** Native expressions: the patterns are ours and linear, and the values may be megabytes. */
+function matches(pattern: string, value: string): boolean {
+  let expression = expressions.get(pattern);
+  if (expression === undefined) {
+    expression = new RegExp(pattern, "u");
+    expressions.set(pattern, expression);
+  }
+  return expression.test(value);
+}
+
+const validator = createValidator({ regexMatch: matches });
+/** Violations named in one error; the caller mends those first. */
+const VIOLATIONS_MAX = 20;
+
+/**
+ * Holds a message against the rules in its .proto. Throws InvalidError INVALID_REQUEST naming each
+ * field, or the validator's own error when a rule itself is broken.
+ */
+export function requireValid(schema: DescMessage, message: Message): void {
+  const result = validator.validate(schema, message);
+  if (result.kind === "valid") return;
+  if (result.kind === "error") throw result.error;
+  const violations = result.violations.slice(0, VIOLATIONS_MAX).map((violation) => ({
+    field: pathToString(violation.field),
+    description: violation.message,
+  }));
+  const summary = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+  throw new InvalidError("INVALID_REQUEST", summary, violations);
+}
