@@ -173,7 +173,7 @@ class AheadImports(unittest.TestCase):
     def zygote(self, directory, modules):
         imports = os.path.join(directory, "imports.json")
         with open(imports, "w") as file:
-            json.dump(modules, file)
+            json.dump({"modules": modules}, file)
         zygote = Zygote("--component", "--imports", imports, env={"PYTHONPATH": WHEEL + os.pathsep + directory})
         self.addCleanup(zygote.close)
         return zygote

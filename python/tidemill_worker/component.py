@@ -18,6 +18,7 @@ import signal
 import sys
 import sysconfig
 import threading
+import time
 import types
 
 EXECUTOR_MODULE = "kfp.dsl.executor_main"
@@ -78,6 +79,7 @@ def _become_python(request):
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(request["env"])
+    time.tzset()
     random.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:

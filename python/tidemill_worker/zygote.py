@@ -146,7 +146,7 @@ class _Zygote:
 def import_ahead(path, event_fd):
     """Imports what earlier tasks of this environment imported. False: one of them must not be."""
     with open(path, encoding="utf-8") as file:
-        names = json.load(file)[: component.REMEMBERED_MODULES_MAX]
+        names = json.load(file)["modules"][: component.REMEMBERED_MODULES_MAX]
     deadline = time.monotonic() + AHEAD_IMPORTS_S_MAX
     safe = [name for name in names if name in FORK_SAFE_THREADS]
     for name in safe:

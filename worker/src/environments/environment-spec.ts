@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import type { Interpreter } from "./choose-interpreter.ts";
+import { type InstallPlan, installsKfp } from "./install-script.ts";
+
+/** Raised when what an environment is made of changes, so that older ones are built anew. */
+const LAYOUT = 1;
+const DIGEST_LENGTH = 32;
+
+/** What an environment consists of; two with the same digest are the same environment. */
+export interface EnvironmentSpec {
+  readonly digest: string;
+  readonly interpreter: Interpreter;
+  readonly plan: InstallPlan;
+  /** Whether the pinned kfp runtime goes in, after everything else. */
+  readonly bundledKfp: boolean;
+}
+
+/** Content-addressed by Python, requirements, index options and the kfp wheel. */
+export function environmentSpec(
+  interpreter: Interpreter,
+  plan: InstallPlan,
+  kfpWheelName: string,
+): EnvironmentSpec {
+  const bundledKfp = !installsKfp(plan);
+  const content = {
+    layout: LAYOUT,
+    python: interpreter,
+    steps: plan.steps.map((step) => ({
+      requirements: step.requirements.map((text) => text.trim()).toSorted(),
+      noDeps: step.noDeps,
+    })),
+    index: [plan.index.indexUrl ?? "", plan.index.extraIndexUrls, plan.index.trustedHosts],
+    kfp: bundledKfp ? kfpWheelName : "",
+  };
+  const digest = createHash("sha256").update(JSON.stringify(content)).digest("hex");
+  return { digest: digest.slice(0, DIGEST_LENGTH), interpreter, plan, bundledKfp };
+}

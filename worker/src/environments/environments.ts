@@ -1,0 +1,144 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { StateError } from "@tidemill/errors";
+import type { Logger } from "@tidemill/telemetry";
+import { buildEnvironment, type InstallerCommand, pythonIn } from "./build-environment.ts";
+import type { Interpreter } from "./choose-interpreter.ts";
+import { type EnvironmentSpec, environmentSpec } from "./environment-spec.ts";
+import { withFileLock } from "./file-lock.ts";
+import type { InstallPlan } from "./install-script.ts";
+import {
+  type InstallerSettings,
+  installerSettings,
+  parsePipConfig,
+  pipVariables,
+} from "./pip-settings.ts";
+
+const execute = promisify(execFile);
+
+/** A Python environment that can be used. */
+export interface Environment {
+  readonly digest: string;
+  readonly directory: string;
+  readonly python: string;
+  readonly binDirectory: string;
+}
+
+export interface EnvironmentsOptions {
+  /** `environments/` of the worker's home. */
+  readonly directory: string;
+  readonly uv: string;
+  readonly kfpWheel: string;
+  /** A Python that holds locks and whose pip knows where packages come from. */
+  readonly python: string;
+  /** The environment of this process. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly run: InstallerCommand;
+  readonly log: Logger;
+}
+
+export interface EnsureHooks {
+  onBuilding(): void;
+  onRemark(text: string): void;
+}
+
+const READY_FILE = "ready.json";
+const PIP_CONFIG_TIMEOUT_MS = 30_000;
+const PASSED_ON =
+  /^(PATH|HOME|USER|TMPDIR|NETRC|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|UV_.*)$/i;
+
+/** The environments of one worker's home, each made once and shared by every task that wants it. */
+export class Environments {
+  readonly #options: EnvironmentsOptions;
+  readonly #ready = new Map<string, Environment>();
+  readonly #building = new Map<string, Promise<Environment>>();
+  #settings: Promise<InstallerSettings> | undefined;
+
+  constructor(options: EnvironmentsOptions) {
+    this.#options = options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  }
+
+  spec(interpreter: Interpreter, plan: InstallPlan): EnvironmentSpec {
+    return environmentSpec(interpreter, plan, basename(this.#options.kfpWheel));
+  }
+
+  /** The environment, made first where it is not there. Throws StateError INSTALL_FAILED. */
+  async ensure(spec: EnvironmentSpec, hooks: EnsureHooks): Promise<Environment> {
+    const known = this.#ready.get(spec.digest) ?? this.#find(spec.digest);
+    if (known !== undefined) return known;
+    hooks.onBuilding();
+    const running = this.#building.get(spec.digest);
+    if (running !== undefined) {
+      hooks.onRemark("waiting for another task that is making the same environment");
+      return await running;
+    }
+    const building = this.#build(spec, hooks);
+    this.#building.set(spec.digest, building);
+    try {
+      return await building;
+    } finally {
+      this.#building.delete(spec.digest);
+    }
+  }
+
+  #find(digest: string): Environment | undefined {
+    const directory = join(this.#options.directory, digest);
+    if (!existsSync(join(directory, READY_FILE))) return undefined;
+    const environment: Environment = {
+      digest,
+      directory,
+      python: pythonIn(directory),
+      binDirectory: join(directory, "bin"),
+    };
+    // Somebody may have removed the interpreter that it stands on.
+    if (!existsSync(environment.python)) return undefined;
+    this.#ready.set(digest, environment);
+    return environment;
+  }
+
+  #build(spec: EnvironmentSpec, hooks: EnsureHooks): Promise<Environment> {
+    const { directory, uv, kfpWheel, python, env, run, log } = this.#options;
+    const target = join(directory, spec.digest);
+    return withFileLock(python, `${target}.lock`, async () => {
+      const other = this.#find(spec.digest);
+      if (other !== undefined) return other;
+      const startedMs = performance.now();
+      this.#settings ??= this.#readSettings();
+      await buildEnvironment(
+        {
+          ...{ uv, kfpWheel, run, settings: await this.#settings },
+          env: Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
+          cacheDirectory: join(directory, ".uv-cache"),
+          onRemark: hooks.onRemark,
+        },
+        spec,
+        target,
+      );
+      const description = { python: spec.interpreter.version, steps: spec.plan.steps };
+      writeFileSync(join(target, READY_FILE), JSON.stringify(description));
+      const durationMs = Math.round(performance.now() - startedMs);
+      log.info("environment made", { environment: spec.digest, duration_ms: durationMs });
+      const made = this.#find(spec.digest);
+      if (made === undefined) {
+        throw new StateError("INSTALL_FAILED", `uv made no interpreter in ${target}`);
+      }
+      return made;
+    });
+  }
+
+  async #readSettings(): Promise<InstallerSettings> {
+    const { python, env } = this.#options;
+    try {
+      const { stdout } = await execute(python, ["-m", "pip", "config", "list"], {
+        ...{ env, timeout: PIP_CONFIG_TIMEOUT_MS },
+      });
+      return installerSettings(parsePipConfig(stdout));
+    } catch {
+      // A Python without pip has no pip settings but those in the environment.
+      return installerSettings(pipVariables(env));
+    }
+  }
+}
