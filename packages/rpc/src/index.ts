@@ -2,6 +2,7 @@ export * from "./admission.ts";
 export * from "./context-keys.ts";
 export { fromWire } from "./from-wire.ts";
 export { ALLOWED_HOSTS_SETTING, isLoopback } from "./host-policy.ts";
+export * from "./idempotency.ts";
 export * from "./limits.ts";
 export * from "./mesh-client.ts";
 export * from "./plain-http.ts";
