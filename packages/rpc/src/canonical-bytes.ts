@@ -22,7 +22,7 @@ export function canonicalBytes<S extends DescMessage>(
     if (field !== undefined) copy.clear(field);
   }
   sortMaps(copy);
-  return toBinary(schema, copy.message);
+  return toBinary<DescMessage>(schema, copy.message);
 }
 
 function sortMaps(message: ReflectMessage): void {
