@@ -1,0 +1,78 @@
+import { type FieldViolation, InvalidError } from "@tidemill/errors";
+import { coerceJson, describeJson, typeName } from "./coerce-parameter.ts";
+import type { InputParameter } from "./ir.ts";
+import { isJson, jsonKind, sameJson } from "./json-text.ts";
+import type { ParameterValue } from "./parameter-value.ts";
+import type { Plan } from "./plan.ts";
+
+/** Names listed in a message about a parameter that does not exist. */
+const LISTED_MAX = 20;
+
+/**
+ * The parameters of a new run: what was given, as JSON texts by name, defaults for the rest, null
+ * for what is optional and has none. Throws InvalidError INVALID_PARAMETERS that names every
+ * parameter that is unknown, missing or of another type.
+ */
+export function resolveRunParameters(
+  plan: Plan,
+  given: Readonly<Record<string, string>>,
+): Record<string, ParameterValue> {
+  const declared = plan.root.component.inputs.parameters;
+  const violations: FieldViolation[] = [];
+  for (const name of Object.keys(given)) {
+    if (!declared.has(name)) violations.push(violation(name, unknown(name, [...declared.keys()])));
+  }
+  const parameters: Record<string, ParameterValue> = {};
+  for (const [name, input] of declared) {
+    const json = Object.hasOwn(given, name) ? given[name] : undefined;
+    const result = resolveOne(input, json);
+    if ("json" in result) parameters[name] = { kind: "json", json: result.json };
+    else violations.push(violation(name, result.problem));
+  }
+  const [first] = violations;
+  if (first === undefined) return parameters;
+  const more = violations.length === 1 ? "" : ` (and ${violations.length - 1} more problems)`;
+  throw new InvalidError(
+    "INVALID_PARAMETERS",
+    `${first.field}: ${first.description}${more}`,
+    violations,
+  );
+}
+
+function resolveOne(
+  input: InputParameter,
+  given: string | undefined,
+): { readonly json: string } | { readonly problem: string } {
+  if (given !== undefined && !isJson(given)) {
+    return {
+      problem:
+        `the value must be JSON text, got ${describeJson(given)}; ` +
+        'a string needs its quotes, as in "\\"a\\""',
+    };
+  }
+  if (given === undefined || (jsonKind(given) === "null" && input.optional)) {
+    if (given === undefined && input.defaultJson !== undefined) return { json: input.defaultJson };
+    if (input.optional) return { json: "null" };
+    return { problem: `the parameter is required; give it ${typeName(input.type)}` };
+  }
+  const json = jsonKind(given) === "null" ? undefined : coerceJson(given.trim(), input.type);
+  if (json === undefined) {
+    return { problem: `must be ${typeName(input.type)}, got ${describeJson(given)}` };
+  }
+  if (input.literals.length > 0 && !input.literals.some((literal) => sameJson(literal, json))) {
+    return { problem: `must be one of ${input.literals.join(", ")}, got ${describeJson(given)}` };
+  }
+  return { json };
+}
+
+function unknown(name: string, known: readonly string[]): string {
+  const has =
+    known.length === 0
+      ? "it has none"
+      : `it has ${known.slice(0, LISTED_MAX).join(", ")}${known.length > LISTED_MAX ? ", ..." : ""}`;
+  return `the pipeline has no parameter "${name.slice(0, 80)}"; ${has}`;
+}
+
+function violation(name: string, description: string): FieldViolation {
+  return { field: `parameters_json[${JSON.stringify(name.slice(0, 128))}]`, description };
+}

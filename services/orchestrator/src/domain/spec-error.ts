@@ -1,0 +1,74 @@
+import { InvalidError, UnsupportedError } from "@tidemill/errors";
+
+/** Where in a document something stands: keys and positions from its top. */
+export type PathSegments = readonly (string | number)[];
+
+export interface SpecProblem {
+  readonly reason: string;
+  readonly path: PathSegments;
+  readonly problem: string;
+}
+
+/** What is wrong in a specification, with the place of the first problem; the loader adds the line. */
+export class SpecError extends InvalidError {
+  readonly path: PathSegments;
+
+  constructor(
+    reason: string,
+    path: PathSegments,
+    problem: string,
+    more: readonly SpecProblem[] = [],
+  ) {
+    const others = more.length === 0 ? "" : ` (and ${more.length} more problems)`;
+    super(reason, describeProblem({ reason, path, problem }) + others, [
+      { field: pathText(path), description: problem },
+      ...more.map((other) => ({ field: pathText(other.path), description: other.problem })),
+    ]);
+    this.path = path;
+  }
+}
+
+function describeProblem({ path, problem }: SpecProblem): string {
+  const field = pathText(path);
+  return field === "" ? problem : `${field}: ${problem}`;
+}
+
+/** A feature of KFP that a specification uses and that does not work here. */
+export class UnsupportedSpecError extends UnsupportedError {
+  readonly path: PathSegments;
+
+  constructor(uses: readonly [UnsupportedUse, ...UnsupportedUse[]]) {
+    const [first, ...more] = uses;
+    const others = more.length === 0 ? "" : ` (and ${more.length} more: ${listOf(more)})`;
+    super(first.feature, `${describeUse(first)}${others}`);
+    this.path = first.path;
+  }
+}
+
+export interface UnsupportedUse {
+  readonly path: PathSegments;
+  /** What it is, by the name that users know: `loops (dsl.ParallelFor)`. */
+  readonly feature: string;
+}
+
+function describeUse(use: UnsupportedUse): string {
+  return `${pathText(use.path)} uses ${use.feature}, which is not supported`;
+}
+
+const LISTED_MAX = 5;
+
+function listOf(uses: readonly UnsupportedUse[]): string {
+  const texts = uses.slice(0, LISTED_MAX).map((use) => `${pathText(use.path)}: ${use.feature}`);
+  return texts.join("; ") + (uses.length > LISTED_MAX ? "; ..." : "");
+}
+
+/** `root.dag.tasks.train.inputs`; a key that is no plain word stands in brackets. */
+export function pathText(path: PathSegments): string {
+  let text = "";
+  for (const segment of path) {
+    if (typeof segment === "number") text += `[${segment}]`;
+    else if (/^[\w-]{1,128}$/.test(segment)) text += text === "" ? segment : `.${segment}`;
+    else text += `[${JSON.stringify(segment.slice(0, 128))}]`;
+  }
+  return text;
+}
