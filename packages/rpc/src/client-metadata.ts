@@ -1,6 +1,7 @@
 import type { CallOptions } from "@connectrpc/connect";
 import { type Client as GrpcClient, Metadata } from "@grpc/grpc-js";
-import { currentScope, formatTraceparent } from "@tidemill/telemetry";
+import { currentScope } from "@tidemill/telemetry/scope";
+import { formatTraceparent } from "@tidemill/telemetry/traceparent";
 import { headersOf, metadataOf } from "./grpc-headers.ts";
 
 /** Headers of a call: the caller's own, the token, and what ties it to the call it is part of. */
