@@ -12,6 +12,8 @@ export interface TestNats {
   readonly url: string;
   readonly token: string;
   readonly port: number;
+  /** Holds `jetstream`, the directory of all streams. */
+  readonly directory: string;
   /** Starts it again on the same port and directory, after a stop or `kill9`. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +56,7 @@ export async function startNats(): Promise<TestNats> {
     url: `nats://127.0.0.1:${port}`,
     token,
     port,
+    directory,
     start,
     stop: () => end("SIGTERM"),
     kill9: () => end("SIGKILL"),
