@@ -1,5 +1,5 @@
 import { access, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { tools } from "@tidemill/testing";
 import { root } from "./root.ts";
 import { runProcess } from "./run-process.ts";
@@ -16,10 +16,18 @@ export interface Compiler {
   readonly packages: string;
 }
 
-/** The folders of examples/ that hold a pipeline. */
-export async function exampleNames(): Promise<string[]> {
-  const names = await readdir(join(root, "examples"));
-  return names.filter((name) => !name.startsWith(".")).sort();
+/** Where folders with a pipeline.py and its pipeline.yaml are. */
+const places = ["examples", "e2e/pipelines"];
+
+/** Every folder with a pipeline, relative to the root. */
+export async function pipelineFolders(): Promise<string[]> {
+  const folders: string[] = [];
+  for (const place of places) {
+    for (const name of (await readdir(join(root, place))).sort()) {
+      if (await exists(join(root, place, name, "pipeline.py"))) folders.push(`${place}/${name}`);
+    }
+  }
+  return folders;
 }
 
 /**
@@ -41,17 +49,21 @@ export async function prepareCompiler(progress: (line: string) => void): Promise
   return compiler;
 }
 
-/** Compiles one example to a file and returns its text. */
+/** Compiles the pipeline that a folder is named after and returns the text. */
 export async function compileExample(
   compiler: Compiler,
-  name: string,
+  folder: string,
   output: string,
 ): Promise<string> {
-  const source = join(root, "examples", name, "pipeline.py");
-  await must([compiler.python, "-c", START, "dsl", "compile", "--py", source, "--output", output], {
-    PYTHONDONTWRITEBYTECODE: "1",
-    PYTHONPATH: compiler.packages,
-  });
+  const source = join(root, folder, "pipeline.py");
+  const pipeline = basename(folder).replaceAll("-", "_");
+  await must(
+    [
+      ...[compiler.python, "-c", START, "dsl", "compile"],
+      ...["--py", source, "--output", output, "--function", pipeline],
+    ],
+    { PYTHONDONTWRITEBYTECODE: "1", PYTHONPATH: compiler.packages },
+  );
   return readFile(output, "utf8");
 }
 
