@@ -56,6 +56,8 @@ function judge(
   owner: string,
   specifier: string,
 ): string | undefined {
+  // What runs before anything is installed cannot import a package by its name.
+  if (/\/bin\/[^/]+\.mjs$/.test(path)) return undefined;
   if (specifier.startsWith(".")) {
     const target = resolveRelative(path, specifier);
     if (owner !== "" && !target.startsWith(`${owner}/`)) {
