@@ -142,7 +142,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "a line has at most",
-    name: "a long literal alone on its line",
+    name: "a long literal",
     files: { "cli/src/x.ts": `f(\n  "${"word ".repeat(25)}",\n);` },
   },
   {

@@ -1,7 +1,7 @@
 import { type Finding, isGenerated, type Rule } from "../rule.ts";
 
 const banned = /^(utils?|helpers?|common|core|shared|misc)$/;
-const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|int\.test|e2e\.test))?\.(ts|mjs|mts)$/;
+const kebab = /^[a-z0-9]+(-[a-z0-9]+)*((\.(int|contract|long))?\.test)?\.(ts|mjs|mts)$/;
 
 /** A name says what is inside; `utils` says that nobody knew. */
 export const names: Rule = {

@@ -42,6 +42,7 @@ function namedFiles(repository: Repository): Set<string> {
   return names;
 }
 
+/** What is started: tests, deployables, packages' doors, and benches, which go by their names. */
 function isEntry(path: string): boolean {
-  return isTest(path) || /(^|\/)src\/(main|index)\.ts$/.test(path);
+  return isTest(path) || /(^|\/)src\/(main|index)\.ts$/.test(path) || /^bench\/src\//.test(path);
 }
