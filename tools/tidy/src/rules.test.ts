@@ -131,6 +131,13 @@ const cases: readonly Case[] = [
   },
   {
     rule: "a function has at most",
+    name: "a long factory of short functions",
+    files: {
+      "cli/src/x.ts": `const f = () => {\n${`const g = () => {\n${lines(30, "run();")}};\n`.repeat(3)}};`,
+    },
+  },
+  {
+    rule: "a function has at most",
     name: "a long suite of tests",
     files: { "cli/src/x.test.ts": `describe("x", () => {\n${lines(70, "run();")}});` },
   },

@@ -27,6 +27,12 @@ export function walk(
   descend(file.syntax.program, undefined);
 }
 
+/** The nodes directly below one. */
+export function childrenOf(node: SyntaxNode): SyntaxNode[] {
+  const values = Object.entries(node).flatMap(([key, value]) => (key === "type" ? [] : [value]));
+  return values.flat().filter(isNode);
+}
+
 export interface ImportReference {
   /** As it is written: `./x.ts`, `node:fs`, `@tidemill/errors`. */
   readonly specifier: string;

@@ -1,5 +1,6 @@
+import type { RepositoryFile } from "../repository.ts";
 import { type Finding, isGenerated, isTest, lineAt, modulesOf, type Rule } from "../rule.ts";
-import { type SyntaxNode, walk } from "../syntax.ts";
+import { childrenOf, type SyntaxNode, walk } from "../syntax.ts";
 
 const FILE_LINES_MAX = 500;
 const TEST_FILE_LINES_MAX = 800;
@@ -39,7 +40,10 @@ export const lineLength: Rule = {
       ),
 };
 
-/** A function fits on a screen; what needs more than five arguments takes an object. */
+/**
+ * A function fits on a screen; what needs more than five arguments takes an object. Functions inside
+ * it are counted for themselves: a factory may hold many, as a class may.
+ */
 export const functionSize: Rule = {
   name: `a function has at most ${FUNCTION_LINES_MAX} lines and ${PARAMETERS_MAX} parameters`,
   check: (repository) =>
@@ -48,7 +52,7 @@ export const functionSize: Rule = {
       walk(file, (node, parent) => {
         if (!isFunction(node) || isSuite(parent)) return;
         const line = lineAt(file.text, node.start);
-        const lines = lineAt(file.text, node.end) - line + 1;
+        const lines = ownLines(file, node);
         if (lines > FUNCTION_LINES_MAX) {
           findings.push({
             path: file.path,
@@ -71,6 +75,18 @@ export const functionSize: Rule = {
 
 function isFunction(node: SyntaxNode): boolean {
   return /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type);
+}
+
+function ownLines(file: RepositoryFile, node: SyntaxNode): number {
+  const span = (from: SyntaxNode) => lineAt(file.text, from.end) - lineAt(file.text, from.start);
+  return nestedFunctions(node).reduce((lines, inner) => lines - span(inner), span(node) + 1);
+}
+
+/** The functions directly inside one, not those inside them. */
+function nestedFunctions(node: SyntaxNode): SyntaxNode[] {
+  return childrenOf(node).flatMap((child) =>
+    isFunction(child) ? [child] : nestedFunctions(child),
+  );
 }
 
 /** `describe(..., () => {...})` only holds tests together. */
