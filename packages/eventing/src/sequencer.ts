@@ -21,21 +21,23 @@ export interface Sequencer extends Service {
 }
 
 interface PendingRow extends PendingEvent {
-  readonly xid: string;
+  /** The transaction that wrote it. */
+  readonly writer: string;
 }
 
-const BATCH_MAX = 1_000;
+/** One round's worth: large enough that a backlog is gone soon. */
+const BATCH_MAX = 4_000;
 const POLL_MS = 1_000;
 
 /** Leaves the disk to the commits that the events come from: at most 100 rounds a second. */
 const PACE_MS = 10;
 
 /**
- * Statements on partitions that were empty when they were planned must not scan them later on; and
- * all that is looked for here is found by an index.
+ * Statements on partitions that were empty when they were planned must not scan them later on; all
+ * that is looked for here is found by an index, in the order of the index.
  */
-const settings =
-  "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off";
+const readSettings = "set local enable_seqscan = off; set local enable_bitmapscan = off";
+const writeSettings = "set local enable_hashjoin = off; set local enable_mergejoin = off";
 
 const selectHorizon = statement<{ horizon: string }>(
   "outbox_horizon",
@@ -44,24 +46,24 @@ const selectHorizon = statement<{ horizon: string }>(
 
 const selectPending = statement<PendingRow>(
   "outbox_pending",
-  `select id, entity, entity_id, entity_version, xid::text as xid from outbox
+  `select id, entity, entity_id, entity_version, xid::text as writer from outbox
    where position is null and xid >= $1::xid8
    order by xid, id limit ${BATCH_MAX}`,
 );
 
-/** Older versions of the entities of a batch that its limit has cut off. */
+/** Behind the last event of a full batch, older versions of the entities in it. */
 const selectEarlier = statement<PendingRow>(
   "outbox_pending_earlier",
-  `select o.id, o.entity, o.entity_id, o.entity_version, o.xid::text as xid
+  `select o.id, o.entity, o.entity_id, o.entity_version, o.xid::text as writer
    from outbox o
    join (select entity, entity_id, max(version) as version
-         from unnest($2::text[], $3::text[], $4::bigint[]) as b (entity, entity_id, version)
+         from unnest($3::text[], $4::text[], $5::bigint[]) as b (entity, entity_id, version)
          group by entity, entity_id) batch using (entity, entity_id)
-   where o.position is null and o.xid >= $1::xid8
-     and o.entity_version < batch.version and not (o.id = any ($5::uuid[]))`,
+   where o.position is null and (o.xid, o.id) > ($1::xid8, $2::uuid)
+     and o.entity_version < batch.version`,
 );
 
-const assignPositions = statement<{ last: number }>(
+const assignPositions = statement(
   "outbox_position",
   `with counter as (
      update event_positions set last_position = last_position + $2
@@ -131,38 +133,47 @@ interface Pass {
  */
 async function runPass(tx: Transaction, from: string): Promise<Pass> {
   const [, horizons, pending] = await Promise.all([
-    tx.execute(settings),
+    tx.execute(readSettings),
     tx.query(selectHorizon),
     tx.query(selectPending, [from]),
   ]);
   const seenTo = horizons.rows[0]?.horizon ?? from;
   if (pending.rows.length === 0) return { count: 0, last: 0, horizon: seenTo };
-  const cut = pending.rows.length >= BATCH_MAX;
-  const events = orderByVersion(cut ? await addEarlier(tx, from, pending.rows) : pending.rows);
-  const [updated, last] = await Promise.all([
+  const last = pending.rows.length < BATCH_MAX ? undefined : pending.rows.at(-1);
+  const earlier = last === undefined ? [] : await findEarlier(tx, last, pending.rows);
+  const events = orderByVersion([...pending.rows, ...earlier]);
+  const [, updated, counter] = await Promise.all([
+    tx.execute(writeSettings),
     tx.query(assignPositions, [events.map((event) => event.id), events.length]),
     tx.query(selectLast),
   ]);
   if (updated.rowCount !== events.length) {
     throw new ConflictError("SEQUENCED_MEANWHILE", "another process gave these events positions");
   }
-  const reached = cut ? smaller(seenTo, pending.rows.at(-1)?.xid ?? from) : seenTo;
-  return { count: events.length, last: last.rows[0]?.last ?? 0, horizon: reached };
+  return {
+    count: events.length,
+    last: counter.rows[0]?.last ?? 0,
+    horizon: last === undefined ? seenTo : smaller(seenTo, last.writer),
+  };
 }
 
-async function addEarlier(
+/**
+ * An event of a transaction with a higher number may be the older version: one that began later but
+ * was the first to get at the entity.
+ */
+async function findEarlier(
   tx: Transaction,
-  from: string,
+  last: PendingRow,
   batch: readonly PendingRow[],
 ): Promise<readonly PendingRow[]> {
   const { rows } = await tx.query(selectEarlier, [
-    from,
+    last.writer,
+    last.id,
     batch.map((event) => event.entity),
     batch.map((event) => event.entity_id),
     batch.map((event) => event.entity_version),
-    batch.map((event) => event.id),
   ]);
-  return rows.length === 0 ? batch : [...batch, ...rows];
+  return rows;
 }
 
 function smaller(a: string, b: string): string {

@@ -97,7 +97,7 @@ describe("positions of events", () => {
   });
 
   it("follow the versions of an entity, also across the limit of a batch", async () => {
-    const ids = Array.from({ length: 3_000 }, (_, index) => runEvent("x", index).id).reverse();
+    const ids = Array.from({ length: 9_000 }, (_, index) => runEvent("x", index).id).reverse();
     const events = ids.map((id, index) => runEvent(`run-${index % 7}`, index, { id }));
     for (let from = 0; from < events.length; from += 500) {
       await database.transaction((tx) => appendEvents(tx, events.slice(from, from + 500)));
@@ -108,11 +108,23 @@ describe("positions of events", () => {
     await running.stop();
     const versions = new Map<string, number>();
     const read = await readFrom(0);
-    assert.equal(read.length, 3_000);
+    assert.equal(read.length, 9_000);
     for (const { entityId, entityVersion } of read) {
       assert.ok(entityVersion > (versions.get(entityId) ?? -1), `${entityId}/${entityVersion}`);
       versions.set(entityId, entityVersion);
     }
+  });
+
+  it("take transactions by number: the 99th comes before the 100th, also at a batch's limit", async () => {
+    await commitEvents(database, "later", 5_000);
+    await database.execute("update outbox set xid = '100'");
+    await commitEvents(database, "earlier", 1);
+    await database.execute("update outbox set xid = '99' where entity_id = 'earlier'");
+    const running = sequencer();
+    await running.start();
+    await settled();
+    await running.stop();
+    assert.equal((await readFrom(0)).length, 5_001);
   });
 
   it("stay without gaps when several sequencers run at once", async () => {
