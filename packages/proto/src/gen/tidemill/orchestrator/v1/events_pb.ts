@@ -56,6 +56,8 @@ export const RunStartedSchema: GenMessage<RunStarted> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_events, 1);
 
 /**
+ * Every task that had to succeed did; its outputs are complete.
+ *
  * @generated from message tidemill.orchestrator.v1.RunSucceeded
  */
 export type RunSucceeded = Message<"tidemill.orchestrator.v1.RunSucceeded"> & {
@@ -73,6 +75,8 @@ export const RunSucceededSchema: GenMessage<RunSucceeded> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_events, 2);
 
 /**
+ * It ended without succeeding; `error` says which task was the first to fail.
+ *
  * @generated from message tidemill.orchestrator.v1.RunFailed
  */
 export type RunFailed = Message<"tidemill.orchestrator.v1.RunFailed"> & {
@@ -109,6 +113,8 @@ export const RunTerminationRequestedSchema: GenMessage<RunTerminationRequested> 
   messageDesc(file_tidemill_orchestrator_v1_events, 4);
 
 /**
+ * It was terminated and nothing of it runs any more.
+ *
  * @generated from message tidemill.orchestrator.v1.RunCanceled
  */
 export type RunCanceled = Message<"tidemill.orchestrator.v1.RunCanceled"> & {
@@ -216,6 +222,8 @@ export const TaskStartedSchema: GenMessage<TaskStarted> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_events, 8);
 
 /**
+ * Its outputs are recorded and can be read.
+ *
  * @generated from message tidemill.orchestrator.v1.TaskSucceeded
  */
 export type TaskSucceeded = Message<"tidemill.orchestrator.v1.TaskSucceeded"> & {
@@ -233,6 +241,8 @@ export const TaskSucceededSchema: GenMessage<TaskSucceeded> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_events, 9);
 
 /**
+ * It failed for good; `error` says why.
+ *
  * @generated from message tidemill.orchestrator.v1.TaskFailed
  */
 export type TaskFailed = Message<"tidemill.orchestrator.v1.TaskFailed"> & {
@@ -250,6 +260,8 @@ export const TaskFailedSchema: GenMessage<TaskFailed> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_events, 10);
 
 /**
+ * It was stopped, or never started, because its run was terminated.
+ *
  * @generated from message tidemill.orchestrator.v1.TaskCanceled
  */
 export type TaskCanceled = Message<"tidemill.orchestrator.v1.TaskCanceled"> & {
