@@ -13,12 +13,14 @@ import { commentOf } from "./proto-comments.ts";
 
 const head = `# Events
 
-What the services publish. Written from the comments and options in \`proto/\` by \`npm run generate\`; do not edit.
+What the services publish. Written from the comments and options in \`proto/\` by
+\`npm run generate\`; do not edit.
 
-Every event is a CloudEvent 1.0 in binary mode on NATS JetStream: the data is the message named below in protobuf binary,
-the attributes are \`ce-*\` headers, percent-encoded as the NATS binding says. Streams are \`TIDEMILL_<SERVICE>\`. Delivery is at least
-once: drop repeats by \`ce-id\`, order the events of an entity by \`ce-sequence\`. \`ListEvents\` of each service gives the same events
-in the order of their \`position\`, without gaps.
+Every event is a CloudEvent 1.0 in binary mode on NATS JetStream: the data is the message named
+below in protobuf binary, the attributes are \`ce-*\` headers, percent-encoded as the NATS binding
+says. Streams are \`TIDEMILL_<SERVICE>\`. Delivery is at least once: drop repeats by \`ce-id\`, order
+the events of an entity by \`ce-sequence\`. \`ListEvents\` of each service gives the same events in
+the order of their \`position\`, without gaps.
 
 | header | value |
 | --- | --- |

@@ -2,7 +2,7 @@ import { headers, type MsgHdrs } from "@nats-io/nats-core";
 import { decodeHeaderValue, encodeHeaderValue } from "./header-codec.ts";
 import type { PositionedEvent } from "./list-events.ts";
 
-export const POSITION_HEADER = "ce-position";
+const POSITION_HEADER = "ce-position";
 
 /**
  * The attributes of CloudEvents 1.0 in binary mode. Extensions: `sequence` is the version of the

@@ -17,8 +17,8 @@ export interface EventHandlers {
   listEvents(request: ListEventsRequest): Promise<{ events: Event[]; lastPosition: bigint }>;
 }
 
-export const EVENTS_PAGE_SIZE = 100;
-export const EVENTS_PAGE_SIZE_MAX = 1_000;
+const EVENTS_PAGE_SIZE = 100;
+const EVENTS_PAGE_SIZE_MAX = 1_000;
 
 /** The implementation of a service's EventService; all of them have the same shape. */
 export function createEventHandlers(options: { readonly database: Queryable }): EventHandlers {

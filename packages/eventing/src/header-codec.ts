@@ -23,8 +23,8 @@ const DELETE = 0x7f;
 const needsEncoding = /[^!#$&-~]/;
 
 /**
- * Undoes `encodeHeaderValue`, once. Undefined for what no encoder writes: a percent sign without two
- * hex digits, bytes that are no UTF-8 (overlong forms included), a character outside ASCII.
+ * Undoes `encodeHeaderValue`, once. Undefined for what no encoder writes: a percent sign without
+ * two hex digits, bytes that are no UTF-8 (overlong forms included), a character outside ASCII.
  */
 export function decodeHeaderValue(encoded: string): string | undefined {
   const bytes: number[] = [];

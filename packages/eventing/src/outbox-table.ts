@@ -4,7 +4,7 @@ import { type KeptTable, type Queryable, statement } from "@tidemill/postgres";
 export const EVENT_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Shorter than the broker takes to lose its tail and be seen again, nothing may be dropped. */
-export const EVENT_RETENTION_MIN_MS = 10 * 60 * 1000;
+const EVENT_RETENTION_MIN_MS = 10 * 60 * 1000;
 
 const selectPublished = statement<{ published: number }>(
   "outbox_published",

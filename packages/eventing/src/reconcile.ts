@@ -3,8 +3,8 @@ import type { RelayCursor } from "./relay-store.ts";
 
 /**
  * How far before the stream's last message re-emission starts. Events of one chunk may have been
- * stored out of order when some of them had to be sent again, and a chunk is only begun when the one
- * before it is acknowledged whole.
+ * stored out of order when some of them had to be sent again, and a chunk is only begun when the
+ * one before it is acknowledged whole.
  */
 export const REWIND_EVENTS = 1_000;
 

@@ -21,7 +21,7 @@ export interface WakeableLoopOptions {
 
 const RETRY_MS = 500;
 
-/** Runs rounds one at a time: at once when woken, every `pollMs` otherwise, later after a failure. */
+/** Runs rounds one at a time: at once when woken, else every `pollMs`, later after a failure. */
 export function createWakeableLoop(options: WakeableLoopOptions): WakeableLoop {
   const stopping = new AbortController();
   let running: Promise<void> | undefined;

@@ -51,7 +51,7 @@ describe("the retention of events", () => {
   });
 });
 
-/** Whether the keeper has had a whole round since the clock was moved: it makes partitions first. */
+/** Whether the keeper has begun a round since the clock was moved: it makes partitions first. */
 async function partitionsAhead(database: Database, nowMs: number): Promise<boolean> {
   const day = new Date(nowMs + 2 * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "");
   const exists = statement<{ found: boolean }>(

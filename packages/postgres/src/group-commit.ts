@@ -22,7 +22,7 @@ export interface GroupCommitOptions<Call, Answer> {
   readonly waitingMax?: number;
   /** Commits under way at the same time. */
   readonly inFlight?: number;
-  /** Calls of one key are committed in the order of submission; undefined for those that need none. */
+  /** Calls of one key are committed in the order of submission; undefined needs no order. */
   readonly orderKey: (call: Call) => string | undefined;
   /**
    * Whether a call that fails takes those of its key with it that were submitted before it failed,

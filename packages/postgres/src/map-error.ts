@@ -139,7 +139,7 @@ function uniqueViolation(error: ServerError): AlreadyExistsError {
 
 /**
  * Awaits a write and replaces a violation of one of the named unique constraints by the error that
- * the store makes of it: `onUnique(insert, { pipelines_name_key: () => new AlreadyExistsError(…) })`.
+ * the store makes of it: `onUnique(insert, { runs_name_key: () => new AlreadyExistsError(…) })`.
  */
 export async function onUnique<Value>(
   write: Promise<Value>,

@@ -102,7 +102,7 @@ async function applyOne(
   );
 }
 
-/** How many files were applied. Throws StateError when they are not the ones that are known here. */
+/** How many files were applied. Throws StateError when they are not those that are known here. */
 async function countApplied(
   db: Queryable,
   source: string,

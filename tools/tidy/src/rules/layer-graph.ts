@@ -11,7 +11,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/telemetry": ["config", "errors", "lifecycle"],
   "packages/rpc": ["config", "errors", "lifecycle", "proto", "telemetry"],
   "packages/postgres": ["errors", "lifecycle", "telemetry"],
-  "packages/eventing": ["errors", "lifecycle", "postgres", "proto", "rpc", "telemetry"],
+  "packages/eventing": ["config", "errors", "lifecycle", "postgres", "proto", "telemetry"],
   "packages/mesh": ["config", "errors", "lifecycle", "proto", "rpc", "telemetry"],
   "packages/testing": [
     "config",
