@@ -1,0 +1,72 @@
+import type { Client } from "@connectrpc/connect";
+import { type Run, RunState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import type { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
+import type { CommandContext } from "../context.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { withClients } from "../mesh-client/clients.ts";
+import { loadRun } from "../mesh-client/find-run.ts";
+import { followOutput } from "../mesh-client/follow-output.ts";
+import { followRun } from "../mesh-client/follow-run.ts";
+import { createRunDisplay } from "../output/run-display.ts";
+import { runStateName } from "../output/states.ts";
+
+const TASKS_FOLLOWED_MAX = 16;
+const TAIL_BYTES = 4096;
+/** How long the last lines of a run that has ended are waited for. */
+const SETTLE_MS_MAX = 2000;
+
+/** `tidemill run watch` */
+export async function watchRun(context: CommandContext, id: string): Promise<ExitCode> {
+  return withClients(context, async (clients) => {
+    const runs = await clients.runs();
+    const run = await loadRun(runs, context.namespace, id);
+    const ended = await showRun(context, runs, run.id);
+    return outcomeOf(context, ended);
+  });
+}
+
+/** Shows a run to its end; undefined when Ctrl-C came first. */
+export async function showRun(
+  context: CommandContext,
+  runs: Client<typeof RunService>,
+  runId: string,
+): Promise<Run | undefined> {
+  const display = createRunDisplay(context);
+  const settled = new AbortController();
+  const output = followOutput(runs, {
+    namespace: context.namespace,
+    tailBytes: context.terminal.interactive ? TAIL_BYTES : 0,
+    signal: AbortSignal.any([context.signal, settled.signal]),
+    tasksMax: TASKS_FOLLOWED_MAX,
+    onLine: display.printed,
+  });
+  try {
+    return await followRun(runs, {
+      namespace: context.namespace,
+      runId,
+      signal: context.signal,
+      onChange(change) {
+        display.changed(change);
+        if (!context.json) output.see(change.tasks);
+      },
+    });
+  } finally {
+    const late = setTimeout(() => settled.abort(), SETTLE_MS_MAX);
+    await output.settle();
+    clearTimeout(late);
+    await display.finish();
+  }
+}
+
+/** The exit code of a run that was watched, and a line about it for a person. */
+export function outcomeOf(context: CommandContext, run: Run | undefined): ExitCode {
+  if (run === undefined) {
+    context.terminal.note("not watching any more; the run goes on");
+    return exitCodes.interrupted;
+  }
+  if (!context.json && !context.terminal.interactive) {
+    context.terminal.print(`run ${run.id} ${runStateName(run.state)}`);
+  }
+  if (run.error !== undefined && !context.json) context.terminal.note(run.error.message);
+  return run.state === RunState.SUCCEEDED ? exitCodes.ok : exitCodes.failed;
+}

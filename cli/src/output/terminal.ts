@@ -1,0 +1,43 @@
+/** Where a command writes, and what that can show. */
+export interface Terminal {
+  /** One line of the result, to standard output. */
+  print(line: string): void;
+  /** Progress, warnings and errors, to standard error. */
+  note(line: string): void;
+  /** Text as it is, to standard output; resolves once it can take more. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** A person looks at standard output: it may be redrawn. */
+  readonly interactive: boolean;
+  readonly colors: boolean;
+  columns(): number;
+  rows(): number;
+}
+
+interface Streams {
+  readonly out: NodeJS.WriteStream;
+  readonly error: NodeJS.WriteStream;
+  /** The terminal cannot be redrawn, whatever it says (`TERM=dumb`). */
+  readonly dumb: boolean;
+  /** `--no-color`, `NO_COLOR`. */
+  readonly plain: boolean;
+}
+
+const COLUMNS_DEFAULT = 100;
+const ROWS_DEFAULT = 40;
+
+export function terminalOf(streams: Streams): Terminal {
+  const interactive = streams.out.isTTY === true && !streams.dumb;
+  return {
+    print: (line) => void streams.out.write(`${line}\n`),
+    note: (line) => void streams.error.write(`${line}\n`),
+    write(data) {
+      return new Promise((resolve, reject) => {
+        streams.out.write(data, (error) => (error ? reject(error) : resolve()));
+      });
+    },
+    interactive,
+    colors: interactive && !streams.plain,
+    columns: () => streams.out.columns ?? COLUMNS_DEFAULT,
+    rows: () => streams.out.rows ?? ROWS_DEFAULT,
+  };
+}
