@@ -30,7 +30,7 @@ export class GrpcContext implements HandlerContext {
   readonly #call: GrpcCallFacts;
   readonly #deadlineMs: number;
   #controller: AbortController | undefined;
-  #abortReason: ConnectError | undefined;
+  #aborted: "canceled" | "late" | undefined;
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
@@ -50,7 +50,7 @@ export class GrpcContext implements HandlerContext {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+      if (this.#aborted !== undefined) this.#controller.abort(abortReason(this.#aborted));
     }
     return this.#controller.signal;
   }
@@ -92,11 +92,14 @@ export class GrpcContext implements HandlerContext {
 
   /** The call is over: by itself, by its deadline, or because the caller went away. */
   abort(): void {
-    if (this.#abortReason !== undefined) return;
-    const late = Date.now() >= this.#deadlineMs;
-    this.#abortReason = late
-      ? new ConnectError("the deadline passed", Code.DeadlineExceeded)
-      : new ConnectError("the call was canceled", Code.Canceled);
-    this.#controller?.abort(this.#abortReason);
+    if (this.#aborted !== undefined) return;
+    this.#aborted = Date.now() >= this.#deadlineMs ? "late" : "canceled";
+    this.#controller?.abort(abortReason(this.#aborted));
   }
+}
+
+function abortReason(aborted: "canceled" | "late"): ConnectError {
+  return aborted === "late"
+    ? new ConnectError("the deadline passed", Code.DeadlineExceeded)
+    : new ConnectError("the call was canceled", Code.Canceled);
 }

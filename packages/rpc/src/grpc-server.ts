@@ -76,6 +76,8 @@ const handlerTypes = {
 function channelOptions(limits: RpcLimits): ServerOptions {
   const { connections } = limits;
   return {
+    // Counts every message for a debugging service that is not served.
+    "grpc.enable_channelz": 0,
     "grpc.max_receive_message_length": limits.messageBytesMax,
     "grpc.max_send_message_length": limits.messageBytesMax,
     "grpc.max_concurrent_streams": limits.streamsPerConnectionMax,

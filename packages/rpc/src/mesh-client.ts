@@ -169,6 +169,8 @@ function channelOptions({ messageBytesMax }: MeshClientOptions): ChannelOptions 
     // Retries are ours, see client-retry.ts; grpc-js would buffer every message for its own.
     "grpc.enable_retries": 0,
     "grpc.service_config_disable_resolution": 1,
+    // Counts every message for a debugging service that is not served.
+    "grpc.enable_channelz": 0,
     "grpc.max_receive_message_length": bytesMax,
     "grpc.max_send_message_length": bytesMax,
     "grpc.keepalive_time_ms": connections.keepaliveMs,
