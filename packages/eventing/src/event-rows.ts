@@ -13,11 +13,27 @@ export interface EventRow {
   readonly data: Buffer;
   readonly traceparent: string;
   readonly position: number;
+  readonly seen: number;
 }
 
-export const eventColumns =
+const columns =
   "id, namespace, subject, type, source, entity, entity_id, entity_version, time, data, " +
   "traceparent, position";
+
+/**
+ * Events behind position $1 in order: at most $2 of them, and as many as stay within $3 bytes of
+ * data, but at least one. `seen` is how many there would have been without the limit of bytes.
+ * Sizes come from the headers of values, so what is cut off is not read.
+ */
+export function selectEvents(condition = "true"): string {
+  return `
+    select ${columns}, seen from (
+      select ${columns}, count(*) over () as seen,
+             sum(octet_length(data)) over (order by position) - octet_length(data) as bytes_before
+      from (select ${columns} from outbox where position > $1 and ${condition}
+            order by position limit $2) candidates) sized
+    where bytes_before <= $3 order by position`;
+}
 
 export function fromRow(row: EventRow): PositionedEvent {
   return {

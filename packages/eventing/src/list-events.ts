@@ -1,6 +1,6 @@
 import { type Queryable, statement } from "@tidemill/postgres";
 import type { OutboxEvent } from "./event-of.ts";
-import { type EventRow, eventColumns, fromRow } from "./event-rows.ts";
+import { type EventRow, fromRow, selectEvents } from "./event-rows.ts";
 
 /** An event that has its place in the history. */
 export interface PositionedEvent extends OutboxEvent {
@@ -20,15 +20,14 @@ export interface EventPage {
   readonly lastPosition: number;
 }
 
-const selectAll = statement<EventRow>(
-  "events_list",
-  `select ${eventColumns} from outbox where position > $1 order by position limit $2`,
-);
+/** Keeps a page below the limit of a message on both sides of an RPC. */
+export const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+
+const selectAll = statement<EventRow>("events_list", selectEvents());
 
 const selectOfNamespace = statement<EventRow>(
   "events_list_namespace",
-  `select ${eventColumns} from outbox where position > $1 and namespace = $3
-   order by position limit $2`,
+  selectEvents("namespace = $4"),
 );
 
 const selectLast = statement<{ last: number }>(
@@ -47,10 +46,12 @@ export async function listEvents(db: Queryable, query: ListEventsQuery): Promise
   if (last <= afterPosition) return { events: [], lastPosition: afterPosition };
   const { rows } =
     namespace === ""
-      ? await db.query(selectAll, [afterPosition, limit])
-      : await db.query(selectOfNamespace, [afterPosition, limit, namespace]);
+      ? await db.query(selectAll, [afterPosition, limit, PAGE_BYTES_MAX])
+      : await db.query(selectOfNamespace, [afterPosition, limit, PAGE_BYTES_MAX, namespace]);
   const events = rows.map(fromRow);
   const reached = events.at(-1)?.position ?? afterPosition;
+  const seen = rows[0]?.seen ?? 0;
   // A short page has seen everything up to `last`, also what the filter left out.
-  return { events, lastPosition: events.length < limit ? Math.max(reached, last) : reached };
+  const isShort = seen < limit && events.length === seen;
+  return { events, lastPosition: isShort ? Math.max(reached, last) : reached };
 }

@@ -1,6 +1,6 @@
 import { ConflictError } from "@tidemill/errors";
 import { type Database, statement } from "@tidemill/postgres";
-import { type EventRow, eventColumns, fromRow } from "./event-rows.ts";
+import { type EventRow, fromRow, selectEvents } from "./event-rows.ts";
 import type { PositionedEvent } from "./list-events.ts";
 
 /** How far the relay has come: every event up to `position` was acknowledged. */
@@ -39,10 +39,10 @@ const saveCursor = statement(
    set published_position = $2, stream_created = $3, stream_sequence = $4 where epoch = $1`,
 );
 
-const selectEvents = statement<EventRow>(
-  "relay_events",
-  `select ${eventColumns} from outbox where position > $1 order by position limit $2`,
-);
+/** What a chunk holds in memory at most. */
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+
+const selectChunk = statement<EventRow>("relay_events", selectEvents());
 
 /** Begins a term: whatever an earlier leader still writes is refused from now on. */
 export async function takeOverRelay(database: Database): Promise<RelayStore> {
@@ -77,7 +77,7 @@ export async function takeOverRelay(database: Database): Promise<RelayStore> {
           // Planned while the partitions were empty, it would scan them for good.
           const [, found] = await Promise.all([
             tx.execute("set local enable_seqscan = off"),
-            tx.query(selectEvents, [afterPosition, limit]),
+            tx.query(selectChunk, [afterPosition, limit, CHUNK_BYTES_MAX]),
           ]);
           return found;
         },

@@ -46,6 +46,8 @@ const RECONNECT_MAX_MS = 2_000;
  */
 export function createRelay(options: RelayOptions): Relay {
   const waker = createWaker();
+  const limits = options.limits ?? STREAM_LIMITS;
+  let failing = false;
   const metrics = createRelayMetrics(options.telemetry);
 
   async function lead(signal: AbortSignal): Promise<void> {
@@ -53,11 +55,9 @@ export function createRelay(options: RelayOptions): Relay {
     metrics.reached(store.cursor.position);
     const retry = backoff({ initialMs: RECONNECT_INITIAL_MS, maxMs: RECONNECT_MAX_MS });
     while (!signal.aborted) {
-      const stream = await tryOpen(options);
-      if (stream !== undefined) {
-        retry.reset();
-        await relayOver(stream, store, signal);
-      }
+      const stream = await openEventStream(options.nats, options.service, limits).catch(failed);
+      if (stream !== undefined) await relayOver(stream, store, signal);
+      if (!failing) retry.reset();
       await wait(retry.nextMs(), signal);
     }
   }
@@ -79,7 +79,7 @@ export function createRelay(options: RelayOptions): Relay {
           await waker.sleep(options.pollMs ?? POLL_MS, until);
           continue;
         }
-        const sequence = await publishInOrder(events, stream).catch(brokerFailed);
+        const sequence = await publishInOrder(events, stream).catch(failed);
         if (sequence === undefined) return;
         await store.save({
           position: last.position,
@@ -87,6 +87,7 @@ export function createRelay(options: RelayOptions): Relay {
           sequence: Math.max(sequence, store.cursor.sequence),
         });
         metrics.published(events.length, last.position);
+        succeeded();
       }
     } finally {
       await stream.close();
@@ -96,7 +97,7 @@ export function createRelay(options: RelayOptions): Relay {
   /** Answers whether the broker could be asked. */
   async function rewind(stream: EventStream, store: RelayStore): Promise<boolean> {
     const before = store.cursor;
-    const cursor = await reconcile(before, stream).catch(brokerFailed);
+    const cursor = await reconcile(before, stream).catch(failed);
     if (cursor === undefined) return false;
     if (cursor === before) return true;
     await store.save(cursor);
@@ -110,9 +111,19 @@ export function createRelay(options: RelayOptions): Relay {
     return true;
   }
 
-  function brokerFailed(error: unknown): undefined {
-    options.log.warn("the broker failed: connecting again", { error: messageOf(error) });
+  /** Said once: a broker that is away for an hour would otherwise fill the log. */
+  function failed(error: unknown): undefined {
+    if (!failing) {
+      const detail = { error: messageOf(error) };
+      options.log.warn("events cannot be published: trying until the broker is back", detail);
+    }
+    failing = true;
     return undefined;
+  }
+
+  function succeeded(): void {
+    if (failing) options.log.info("events are published again");
+    failing = false;
   }
 
   const leadership = createLeadership({
@@ -130,14 +141,4 @@ export function createRelay(options: RelayOptions): Relay {
     start: leadership.start,
     stop: leadership.stop,
   };
-}
-
-async function tryOpen(options: RelayOptions): Promise<EventStream | undefined> {
-  try {
-    return await openEventStream(options.nats, options.service, options.limits ?? STREAM_LIMITS);
-  } catch (error) {
-    // Logged low: a broker that is away for an hour would otherwise fill the log.
-    options.log.debug("the broker cannot be reached", { error: messageOf(error) });
-    return undefined;
-  }
 }

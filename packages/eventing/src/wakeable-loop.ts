@@ -26,6 +26,7 @@ export function createWakeableLoop(options: WakeableLoopOptions): WakeableLoop {
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
   const waker = createWaker();
+  let failing = false;
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -41,11 +42,17 @@ export function createWakeableLoop(options: WakeableLoopOptions): WakeableLoop {
 
   async function tryRound(): Promise<boolean | "failed"> {
     try {
-      return await options.round(stopping.signal);
+      const more = await options.round(stopping.signal);
+      failing = false;
+      return more;
     } catch (error) {
-      if (!stopping.signal.aborted) {
-        options.log.warn(`${options.name} failed: trying again`, { error: messageOf(error) });
+      // Said once: a database that is away for an hour would otherwise fill the log.
+      if (!failing && !stopping.signal.aborted) {
+        options.log.warn(`${options.name} failed: trying until it works`, {
+          error: messageOf(error),
+        });
       }
+      failing = true;
       return "failed";
     }
   }

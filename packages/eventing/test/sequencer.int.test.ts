@@ -201,4 +201,21 @@ describe("positions of events", () => {
       await assert.rejects(handlers.listEvents(bad), InvalidError);
     }
   });
+
+  it("are listed in pages that an RPC can carry, however large the events are", async () => {
+    const big = Array.from({ length: 10 }, (_, index) => {
+      return { ...runEvent("big", index + 1), data: Buffer.alloc(700 * 1024, index) };
+    });
+    await database.transaction((tx) => appendEvents(tx, big));
+    const running = sequencer();
+    await running.start();
+    await settled();
+    await running.stop();
+    const page = await listEvents(database, { namespace: "", afterPosition: 0, limit: 100 });
+    assert.equal(page.events.length, 3);
+    assert.equal(page.lastPosition, 3);
+    const team = { namespace: "default", afterPosition: 3, limit: 100 };
+    assert.equal((await listEvents(database, team)).lastPosition, 6);
+    assert.equal((await readFrom(0)).length, 10);
+  });
 });

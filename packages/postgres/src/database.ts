@@ -1,10 +1,10 @@
-import type { Service } from "@tidemill/lifecycle";
+import { type Service, wait } from "@tidemill/lifecycle";
 import type { Logger, Telemetry } from "@tidemill/telemetry";
 import type { Kysely } from "kysely";
 import { Pool } from "pg";
 import { columnTypes } from "./column-types.ts";
 import { kyselyOver } from "./kysely-pool.ts";
-import { mapError } from "./map-error.ts";
+import { isConnectionLoss, mapError } from "./map-error.ts";
 import type { Queryable, Transaction, TransactionOptions } from "./queryable.ts";
 import { createSession, type Session } from "./session.ts";
 import { createSqlMetrics } from "./sql-metrics.ts";
@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly telemetry?: Pick<Telemetry, "meter">;
   /** Shown by pg_stat_activity. */
   readonly applicationName?: string;
+  /** How long `start` waits for a database that cannot be reached yet; 10 s. */
+  readonly startTimeoutMs?: number;
   /** The longest a statement may run; 30 s. */
   readonly statementTimeoutMs?: number;
   /** The longest a statement waits for a lock; 10 s. */
@@ -47,6 +49,8 @@ export interface ConnectionSettings {
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 10_000;
+const START_RETRY_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_CONNECTION_MS = 30_000;
 const KEEP_ALIVE_AFTER_MS = 10_000;
@@ -85,6 +89,10 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  async function ping(): Promise<void> {
+    await withSession((session) => session.text("select 1"));
+  }
+
   const kysely = kyselyOver<unknown>(acquire, (session) => session.release());
 
   return {
@@ -98,21 +106,32 @@ export function createDatabase(options: DatabaseOptions): Database {
       runTransaction(acquire, work, transactionOptions),
     async isReady() {
       try {
-        await withSession((session) => session.text("select 1"));
+        await ping();
         return true;
       } catch {
         // Not being ready is the answer that was asked for; the reason is in the metrics.
         return false;
       }
     },
-    async start() {
-      await withSession((session) => session.text("select 1"));
-    },
+    start: () => waitUntilReached(ping, options.startTimeoutMs ?? START_TIMEOUT_MS),
     stop() {
       stopped ??= pool.end();
       return stopped;
     },
   };
+}
+
+/** Tries again while the database is away; throws UnavailableError once the time is over. */
+async function waitUntilReached(ping: () => Promise<void>, timeoutMs: number): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await ping();
+    } catch (error) {
+      if (!isConnectionLoss(error) || performance.now() >= endMs) throw error;
+      await wait(START_RETRY_MS);
+    }
+  }
 }
 
 function createPool(

@@ -206,6 +206,7 @@ describe("a database whose server goes away", () => {
       url: "postgres://nobody@127.0.0.1:1/none",
       poolMax: 1,
       log: silentLogger,
+      startTimeoutMs: 150,
     });
     await assert.rejects(database.start(), UnavailableError);
     await database.stop();
