@@ -1,5 +1,5 @@
 import { InvalidError } from "@tidemill/errors";
-import { parseTemplate, type Template } from "./placeholders.ts";
+import { type Piece, parseTemplate, type Template } from "./placeholders.ts";
 
 /** An argument of a command as the compiler wrote it: a text, or a structure that makes texts. */
 export type ArgumentPlan =
@@ -20,8 +20,10 @@ export const ARGUMENT_DEPTH_MAX = 64;
 const STRUCTURE = /^\s*\{\s*"(?:IfPresent|Concat)"\s*:/;
 
 /** Throws InvalidError when a text begins as Concat or IfPresent and is not well formed. */
-export function parseArgument(text: string): ArgumentPlan {
-  if (!STRUCTURE.test(text)) return { kind: "text", template: parseTemplate(text).template };
+export function parseArgument(text: string, isKnown?: (piece: Piece) => boolean): ArgumentPlan {
+  if (!STRUCTURE.test(text)) {
+    return { kind: "text", template: parseTemplate(text, isKnown).template };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);

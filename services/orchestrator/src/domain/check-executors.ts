@@ -2,6 +2,7 @@ import { messageOf } from "@tidemill/errors";
 import { type ArgumentPlan, parseArgument, visitArgument } from "./argument-plan.ts";
 import type { Report } from "./check-spec.ts";
 import { warnUnknown } from "./check-task.ts";
+import { isDeclared } from "./executor-plan.ts";
 import type { Component, Executor, PipelineSpec } from "./ir.ts";
 import { isLiteral, parseTemplate, type Template } from "./placeholders.ts";
 import { parseCpu, parseMemory, parseWhole } from "./quantities.ts";
@@ -105,34 +106,18 @@ function checkQuantity(
 }
 
 function checkNames(scope: ExecutorScope, template: Template, path: PathSegments): void {
-  const { inputs, outputs } = scope.component;
   for (const piece of template) {
-    switch (piece.kind) {
-      case "inputParameter":
-        // The hidden inputs of f-strings belong to the task, not to the component.
-        if (!inputs.parameters.has(piece.name) && !piece.name.startsWith("pipelinechannel--")) {
-          reportUnknown(scope, "input parameter", piece.name, path);
-        }
-        break;
-      case "inputArtifact":
-        if (!inputs.artifacts.has(piece.name)) {
-          reportUnknown(scope, "input artifact", piece.name, path);
-        }
-        break;
-      case "outputArtifact":
-        if (!outputs.artifacts.has(piece.name)) {
-          reportUnknown(scope, "output artifact", piece.name, path);
-        }
-        break;
-      case "outputParameterFile":
-        if (!outputs.parameters.has(piece.name)) {
-          reportUnknown(scope, "output parameter", piece.name, path);
-        }
-        break;
-      default:
-    }
+    if (isDeclared(scope.component, piece) || !("name" in piece)) continue;
+    reportUnknown(scope, PIECE_NAMES[piece.kind], piece.name, path);
   }
 }
+
+const PIECE_NAMES = {
+  inputParameter: "input parameter",
+  inputArtifact: "input artifact",
+  outputArtifact: "output artifact",
+  outputParameterFile: "output parameter",
+} as const;
 
 function reportUnknown(scope: ExecutorScope, what: string, name: string, path: PathSegments): void {
   const lacking = `component "${scope.component.name}" has no ${what} "${name}"`;

@@ -2,6 +2,7 @@ import { checkExecutors } from "./check-executors.ts";
 import { checkTask, type DagScope } from "./check-task.ts";
 import type { Component, Dag, PipelineSpec, TaskOutput } from "./ir.ts";
 import { DAG_DEPTH_MAX, PROBLEMS_MAX, TASKS_MAX } from "./limits.ts";
+import { nameTasks } from "./name-tasks.ts";
 import {
   type PathSegments,
   SpecError,
@@ -47,9 +48,14 @@ export function checkSpec(spec: PipelineSpec, base: PathSegments, reading: Readi
     checkDag(spec, component, component.body.dag, [...path, "dag"], { report, reading });
   }
   checkExecutors(spec, base, { report, reading });
-  const [first, ...more] = reading.unsupported;
-  if (first !== undefined) throw new UnsupportedSpecError([first, ...more]);
+  refuseUnsupported(spec, reading);
   throwProblems(problems);
+}
+
+/** Throws UnsupportedSpecError when something was found that KFP can do and Tidemill cannot. */
+export function refuseUnsupported(spec: PipelineSpec, reading: Reading): void {
+  const [first, ...more] = reading.unsupported.map((use) => nameTasks(spec, use));
+  if (first !== undefined) throw new UnsupportedSpecError([first, ...more]);
 }
 
 function throwProblems(problems: readonly SpecProblem[]): void {

@@ -1,6 +1,6 @@
 import { type ArgumentPlan, parseArgument } from "./argument-plan.ts";
-import type { Executor } from "./ir.ts";
-import { isLiteral, parseTemplate, type Template } from "./placeholders.ts";
+import type { Component, Executor } from "./ir.ts";
+import { isLiteral, type Piece, parseTemplate, type Template } from "./placeholders.ts";
 
 /** An executor with its placeholders found. */
 export interface ExecutorPlan {
@@ -24,7 +24,12 @@ export interface ResourcesPlan {
   readonly acceleratorCount: Template;
 }
 
-export function compileExecutor(executor: Executor): ExecutorPlan {
+/**
+ * Prepares an executor for a component that uses it. A placeholder of something that the component
+ * does not have stays as it is: checkSpec lets it pass only within a program.
+ */
+export function compileExecutor(executor: Executor, component: Component): ExecutorPlan {
+  const isKnown = (piece: Piece): boolean => isDeclared(component, piece);
   const image = parseTemplate(executor.image).template;
   const env = executor.env.map(({ name, value }) => ({
     name,
@@ -40,10 +45,27 @@ export function compileExecutor(executor: Executor): ExecutorPlan {
   const values = [image, ...env.map((variable) => variable.value), ...Object.values(resources)];
   return {
     image,
-    command: executor.command.map(parseArgument),
-    args: executor.args.map(parseArgument),
+    command: executor.command.map((text) => parseArgument(text, isKnown)),
+    args: executor.args.map((text) => parseArgument(text, isKnown)),
     env,
     resources,
     dynamic: !values.every(isLiteral),
   };
+}
+
+/** Whether a component has what a placeholder names. */
+export function isDeclared({ inputs, outputs }: Component, piece: Piece): boolean {
+  switch (piece.kind) {
+    case "inputParameter":
+      // The hidden inputs of f-strings belong to the task, not to the component.
+      return inputs.parameters.has(piece.name) || piece.name.startsWith("pipelinechannel--");
+    case "inputArtifact":
+      return inputs.artifacts.has(piece.name);
+    case "outputArtifact":
+      return outputs.artifacts.has(piece.name);
+    case "outputParameterFile":
+      return outputs.parameters.has(piece.name);
+    default:
+      return true;
+  }
 }

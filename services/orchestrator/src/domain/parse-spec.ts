@@ -1,5 +1,5 @@
 import { InvalidError } from "@tidemill/errors";
-import { checkSpec } from "./check-spec.ts";
+import { checkSpec, refuseUnsupported } from "./check-spec.ts";
 import type { Component, Executor, PipelineSpec } from "./ir.ts";
 import type { Warning } from "./journal-event.ts";
 import { COMPONENTS_MAX } from "./limits.ts";
@@ -7,7 +7,6 @@ import { nameProblem, pipelineNameProblem } from "./names.ts";
 import { parseComponent } from "./parse-component.ts";
 import { parseExecutor } from "./parse-executor.ts";
 import { readPlatforms } from "./parse-platforms.ts";
-import { UnsupportedSpecError } from "./spec-error.ts";
 import {
   describe,
   type Fields,
@@ -54,8 +53,7 @@ export function parseSpec(documents: readonly unknown[]): ParsedSpec {
   const { spec: item, platforms } = sortDocuments(documents, reading);
   const spec = parsePipeline(item, reading);
   if (platforms !== undefined) readPlatforms(platforms, reading);
-  const [first, ...more] = reading.unsupported;
-  if (first !== undefined) throw new UnsupportedSpecError([first, ...more]);
+  refuseUnsupported(spec, reading);
   checkSpec(spec, segmentsOf(item.at), reading);
   return { spec, warnings: reading.warnings };
 }

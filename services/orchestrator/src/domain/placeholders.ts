@@ -71,8 +71,14 @@ const ARTIFACT = new RegExp(
   `^\\.(inputs|outputs)\\.artifacts${NAME}(?:\\.(uri|path|metadata)(?:${NAME})?)?$`,
 );
 
-/** Finds the placeholders of a text. What they stand for is never searched for more of them. */
-export function parseTemplate(text: string): ParsedTemplate {
+/**
+ * Finds the placeholders of a text. What they stand for is never searched for more of them. One
+ * that `isKnown` denies stays as it is.
+ */
+export function parseTemplate(
+  text: string,
+  isKnown: (piece: Piece) => boolean = () => true,
+): ParsedTemplate {
   const template: Piece[] = [];
   const unsupported: UnsupportedPlaceholder[] = [];
   const unknown: string[] = [];
@@ -83,11 +89,11 @@ export function parseTemplate(text: string): ParsedTemplate {
     if (end === -1) break;
     const body = text.slice(at + OPENING.length, end);
     const piece = parseBody(body);
-    if (piece === undefined) {
+    if (piece === undefined || !isKnown(piece)) {
       const placeholder = text.slice(at, end + CLOSING.length);
       const feature = Object.hasOwn(UNSUPPORTED, body) ? UNSUPPORTED[body] : undefined;
       if (feature !== undefined) unsupported.push({ placeholder, feature });
-      else if (body.startsWith(".")) unknown.push(placeholder);
+      else if (piece === undefined && body.startsWith(".")) unknown.push(placeholder);
       at = text.indexOf(OPENING, at + OPENING.length);
       continue;
     }

@@ -178,6 +178,11 @@ const cases: readonly { name: string; argument: string; expected: readonly Argum
     expected: [literal("d=minio://mlpipeline/data")],
   },
   {
+    name: "no placeholder of what a program only speaks about",
+    argument: "a\n{{$.inputs.parameters['ghost']}} {{$.workspace_path}} {{$x}}",
+    expected: [literal("a\n{{$.inputs.parameters['ghost']}} {{$.workspace_path}} {{$x}}")],
+  },
+  {
     name: "variables of the container, and no others",
     argument: "$(GREETING) $(date) $$(GREETING)",
     expected: [literal("hello hi $(date) $(GREETING)")],

@@ -113,7 +113,7 @@ function compileBody(spec: PipelineSpec, component: Component, bodies: Bodies): 
   if (component.body.kind === "executor") {
     const executor = spec.executors.get(component.body.executor);
     assert(executor !== undefined, `component "${component.name}" has an unchecked executor`);
-    body = { kind: "container", executor: compileExecutor(executor) };
+    body = { kind: "container", executor: compileExecutor(executor, component) };
   } else {
     body = { kind: "dag", dag: compileDag(spec, component, component.body.dag, bodies) };
   }

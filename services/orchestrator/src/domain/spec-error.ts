@@ -49,16 +49,24 @@ export interface UnsupportedUse {
   readonly path: PathSegments;
   /** What it is, by the name that users know: `loops (dsl.ParallelFor)`. */
   readonly feature: string;
+  /** The tasks that it concerns, when the path does not name them. */
+  readonly tasks?: string;
 }
 
 function describeUse(use: UnsupportedUse): string {
-  return `${pathText(use.path)} uses ${use.feature}, which is not supported`;
+  return `${pathText(use.path)}${tasksOf(use)} uses ${use.feature}, which is not supported`;
+}
+
+function tasksOf({ tasks }: UnsupportedUse): string {
+  return tasks === undefined ? "" : ` (${tasks})`;
 }
 
 const LISTED_MAX = 5;
 
 function listOf(uses: readonly UnsupportedUse[]): string {
-  const texts = uses.slice(0, LISTED_MAX).map((use) => `${pathText(use.path)}: ${use.feature}`);
+  const texts = uses
+    .slice(0, LISTED_MAX)
+    .map((use) => `${pathText(use.path)}${tasksOf(use)}: ${use.feature}`);
   return texts.join("; ") + (uses.length > LISTED_MAX ? "; ..." : "");
 }
 
