@@ -64,8 +64,8 @@ export class BlobReader {
   }
 
   /**
-   * The bytes of a range, chunk by chunk. Throws IntegrityError BLOB_CORRUPT before the first byte of
-   * a damaged chunk. Whoever takes a part releases it; the next ones are verified meanwhile.
+   * The bytes of a range, chunk by chunk. Throws IntegrityError BLOB_CORRUPT before the first byte
+   * of a damaged chunk. Whoever takes a part releases it; the next ones are verified meanwhile.
    */
   async *read(range: ByteRange): AsyncGenerator<VerifiedBytes> {
     const last = Math.ceil(range.end / CHUNK_SIZE_BYTES);
@@ -73,7 +73,7 @@ export class BlobReader {
     let next = Math.floor(range.start / CHUNK_SIZE_BYTES);
     try {
       for (let index = next; index < last; index += 1) {
-        for (; next < last && next <= index + CHUNKS_AHEAD; next += 1) {
+        for (; next < last && this.#mayRead(next, index); next += 1) {
           const chunk = this.#verifiedChunk(next);
           // Awaited below in its turn; until then its failure is nobody's.
           chunk.catch(() => undefined);
@@ -95,6 +95,11 @@ export class BlobReader {
         if (result.status === "fulfilled") result.value.release();
       }
     }
+  }
+
+  /** The chunk in turn always; those ahead only while memory is plenty, so that nobody starves. */
+  #mayRead(next: number, index: number): boolean {
+    return next <= index || (next <= index + CHUNKS_AHEAD && this.#parts.chunks.hasSpare);
   }
 
   async close(): Promise<void> {

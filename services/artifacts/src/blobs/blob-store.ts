@@ -18,9 +18,12 @@ export interface BlobStoreOptions {
 }
 
 const PIECE_SIZE_BYTES = 1024 * 1024;
-/** More than UPLOADS_MAX, so that uploads that each hold a half-filled piece cannot stop all others. */
-const PIECES_MAX = 128;
-const CHUNKS_MAX = 32;
+/** The most uploads at a time; each may hold a half-filled piece while its client is slow. */
+export const UPLOADS_MAX = 64;
+/** The most downloads at a time; each may hold a chunk while its client is slow. */
+export const DOWNLOADS_MAX = 48;
+const PIECES_MAX = 2 * UPLOADS_MAX;
+const CHUNKS_MAX = DOWNLOADS_MAX + 16;
 const DIGEST_THREADS_MAX = 4;
 
 /** Bytes on disk by their SHA-256. Knows nothing of namespaces; `store/` does. */

@@ -23,7 +23,9 @@ export interface BlobWriterParts {
   readonly sizeBytesMax: number;
 }
 
-/** Bytes that have arrived whole and lie in a temporary file: kept by `commit`, gone by `discard`. */
+/**
+ * Bytes that have arrived whole and lie in a temporary file: kept by `commit`, gone by `discard`.
+ */
 export interface StagedBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
@@ -33,9 +35,9 @@ export interface StagedBlob {
 }
 
 /**
- * Takes in a stream of bytes: each piece is written and hashed at the same time, off the event loop.
- * When the stream breaks or the disk is full nothing is left. Throws QuotaError BLOB_TOO_LARGE or
- * DISK_FULL, or what the stream throws.
+ * Takes in a stream of bytes: each piece is written and hashed at the same time, off the event
+ * loop. When the stream breaks or the disk is full nothing is left. Throws QuotaError
+ * BLOB_TOO_LARGE or DISK_FULL, or what the stream throws.
  */
 export async function stageBlob(
   parts: BlobWriterParts,

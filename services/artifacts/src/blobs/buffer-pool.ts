@@ -14,6 +14,11 @@ export class BufferPool {
     this.#buffersMax = buffersMax;
   }
 
+  /** Whether `acquire` would not wait. */
+  get hasSpare(): boolean {
+    return this.#out < this.#buffersMax;
+  }
+
   async acquire(): Promise<SharedArrayBuffer> {
     if (this.#out >= this.#buffersMax) {
       return await new Promise((resolve) => this.#waiting.push(resolve));

@@ -3,8 +3,8 @@ import { IntegrityError } from "@tidemill/errors";
 import { CHUNK_SIZE_BYTES, DIGEST_SIZE_BYTES, type Digest } from "../domain/digest.ts";
 
 /**
- * The file beside a blob: the digests of its chunks, and after them a SHA-256 over the blob's digest
- * and those, so that damage here is not taken for damage of the blob.
+ * The file beside a blob: the digests of its chunks, and after them a SHA-256 over the blob's
+ * digest and those, so that damage here is not taken for damage of the blob.
  */
 export function encodeChunkDigests(digest: Digest, chunkDigests: Uint8Array): Buffer {
   return Buffer.concat([chunkDigests, sealOf(digest, chunkDigests)]);
@@ -25,7 +25,7 @@ export function decodeChunkDigests(digest: Digest, encoded: Buffer, sizeBytes: n
   return chunkDigests;
 }
 
-export function chunkCount(sizeBytes: number): number {
+function chunkCount(sizeBytes: number): number {
   return Math.ceil(sizeBytes / CHUNK_SIZE_BYTES);
 }
 

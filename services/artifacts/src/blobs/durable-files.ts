@@ -12,6 +12,9 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** So many directories are remembered as made; then they are looked at again. */
+const REMEMBERED_MAX = 100_000;
+
 /** Creates directories below a root so that they outlive a power cut, each once per process. */
 export class DurableDirectories {
   readonly #root: string;
@@ -24,6 +27,7 @@ export class DurableDirectories {
   async make(directory: string): Promise<void> {
     let made = this.#made.get(directory);
     if (made === undefined) {
+      if (this.#made.size >= REMEMBERED_MAX) this.#made.clear();
       made = this.#create(directory);
       this.#made.set(directory, made);
       // What failed is tried again by the next caller.
@@ -57,7 +61,10 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
 
-/** What a full disk looks like to a caller: QuotaError DISK_FULL. Other errors come back as they are. */
+/**
+ * What a full disk looks like to a caller: QuotaError DISK_FULL. Other errors come back as they
+ * are.
+ */
 export function mapDiskError(error: unknown): unknown {
   if (!hasCode(error, "ENOSPC", "EDQUOT")) return error;
   return new QuotaError(

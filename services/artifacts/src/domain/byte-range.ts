@@ -10,8 +10,8 @@ const singleRange = /^(\d{0,16})-(\d{0,16})$/;
 
 /**
  * Reads a `Range` header against a size. Undefined means the whole: no header, or a unit other than
- * bytes, which RFC 9110 says to ignore. Throws InvalidError BAD_RANGE when it cannot be read or asks
- * for several ranges, OutOfRangeError RANGE_PAST_END when no byte of it exists.
+ * bytes, which RFC 9110 says to ignore. Throws InvalidError BAD_RANGE when it cannot be read or
+ * asks for several ranges, OutOfRangeError RANGE_PAST_END when no byte of it exists.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | undefined {
   if (header === undefined) return undefined;

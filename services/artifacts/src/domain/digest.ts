@@ -16,7 +16,7 @@ export const EMPTY_DIGEST = digestOf(
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 );
 
-export function isDigest(value: string): value is Digest {
+function isDigest(value: string): value is Digest {
   return hexDigest.test(value);
 }
 

@@ -33,7 +33,7 @@ const bad: readonly [string, string][] = [
   ["NUL", "a\0b"],
   ["a lone surrogate", "a\ud800"],
   ["a part that no file system takes", "x".repeat(256)],
-  ["a path that is too long", "a/".repeat(2048) + "a"],
+  ["a path that is too long", `${"a/".repeat(2048)}a`],
 ];
 
 describe("a path in a tree", () => {

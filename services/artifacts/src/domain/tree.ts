@@ -16,10 +16,12 @@ export interface TreeContent {
   readonly sizeBytes: number;
 }
 
-export const TREE_FILES_MAX = 100_000;
-export const PATH_BYTES_MAX = 4096;
+const TREE_FILES_MAX = 100_000;
+const PATH_BYTES_MAX = 4096;
 /** What file systems take for one name. */
-export const PATH_PART_BYTES_MAX = 255;
+const PATH_PART_BYTES_MAX = 255;
+/** Of the text that a tree's digest is made of. */
+export const TREE_LIST_BYTES_MAX = 64 * 1024 * 1024;
 const NUL = "\0";
 
 /** What is known of a tree beside its files. */
@@ -67,7 +69,8 @@ export function requireTreePath(path: string): void {
     if (Buffer.byteLength(part) > PATH_PART_BYTES_MAX) {
       throw badTree(shown, `a part of it is longer than ${PATH_PART_BYTES_MAX} bytes`);
     }
-    // A backslash is an ordinary character in a file's name here, but not on every reader's machine.
+    // A backslash is an ordinary character in a file's name here, but not on every reader's
+    // machine.
     if (part.split("\\").some((piece) => piece === "." || piece === "..")) {
       throw badTree(shown, "it must not have a part . or ..");
     }
@@ -75,8 +78,8 @@ export function requireTreePath(path: string): void {
 }
 
 /**
- * The text whose SHA-256 is the tree's digest: one line a file, `<path> NUL <size> NUL <digest> LF`,
- * with `NUL x` before the LF of an executable one, sorted by the path's bytes.
+ * The text whose SHA-256 is the tree's digest: one line a file, `<path> NUL <size> NUL <digest>
+ * LF`, with `NUL x` before the LF of an executable one, sorted by the path's bytes.
  */
 export function encodeTree(sorted: readonly TreeFile[]): Buffer {
   const lines = sorted.map((file) => {
@@ -86,17 +89,20 @@ export function encodeTree(sorted: readonly TreeFile[]): Buffer {
   return Buffer.from(lines.join(""));
 }
 
+const LINE_RULE = "write <path> NUL <size> NUL <digest> LF for each file";
 const encodedLine = /([^\0]+)\0(\d+)\0([0-9a-f]{64})(\0x)?\n/y;
 
-/** The files of what `encodeTree` wrote. A failure is our own bug: the text's digest was verified. */
-export function decodeTree(encoded: Buffer): readonly TreeFile[] {
-  const text = encoded.toString("utf8");
+/**
+ * The files of what `encodeTree` wrote, or of what a client wrote like it: `createTree` has yet to
+ * judge them. Throws InvalidError BAD_TREE where the text breaks off from the form.
+ */
+export function decodeTree(encoded: Uint8Array): readonly TreeFile[] {
+  const text = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length).toString("utf8");
   const files: TreeFile[] = [];
   encodedLine.lastIndex = 0;
-  while (encodedLine.lastIndex < text.length) {
-    const at = encodedLine.lastIndex;
+  for (let at = 0; at < text.length; at = encodedLine.lastIndex) {
     const match = encodedLine.exec(text);
-    if (match === null) throw new Error(`bug: tree text cannot be read at character ${at}`);
+    if (match === null) throw badTree(`the list at character ${at}`, LINE_RULE);
     const [, path = "", size = "", digest = "", mode] = match;
     files.push({
       path,

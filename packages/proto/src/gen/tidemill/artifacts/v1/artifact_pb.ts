@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemill/artifacts/v1/artifact.proto.
  */
 export const file_tidemill_artifacts_v1_artifact: GenFile = /*@__PURE__*/
-  fileDesc("CiR0aWRlbWlsbC9hcnRpZmFjdHMvdjEvYXJ0aWZhY3QucHJvdG8SFXRpZGVtaWxsLmFydGlmYWN0cy52MSLmAgoIQXJ0aWZhY3QSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSFAoMc2NoZW1hX3RpdGxlGAQgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAUgASgJEhcKD2luc3RhbmNlX3NjaGVtYRgGIAEoCRILCgN1cmkYByABKAkSFQoNbWV0YWRhdGFfanNvbhgIIAEoCRIVCgtibG9iX2RpZ2VzdBgJIAEoCUgAEhUKC3RyZWVfZGlnZXN0GAogASgJSAASEgoKc2l6ZV9ieXRlcxgLIAEoAxIxCghwcm9kdWNlchgMIAEoCzIfLnRpZGVtaWxsLmFydGlmYWN0cy52MS5Qcm9kdWNlchISCgpjcmVhdGVkX2J5GA0gASgJEi4KCmNyZWF0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgkKB2NvbnRlbnQidwoIUHJvZHVjZXISGAoGcnVuX2lkGAEgASgJQgi6SAVyAxiAARIZCgd0YXNrX2lkGAIgASgJQgi6SAVyAxiAARIcCgphdHRlbXB0X2lkGAMgASgJQgi6SAVyAxiAARIYCgZvdXRwdXQYBCABKAlCCLpIBXIDGIACIloKBFRyZWUSDgoGZGlnZXN0GAEgASgJEi4KBWZpbGVzGAIgAygLMh8udGlkZW1pbGwuYXJ0aWZhY3RzLnYxLlRyZWVGaWxlEhIKCnNpemVfYnl0ZXMYAyABKAMigQEKCFRyZWVGaWxlEhgKBHBhdGgYASABKAlCCrpIB3IFEAEYgCASKgoLYmxvYl9kaWdlc3QYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBIbCgpzaXplX2J5dGVzGAMgASgDQge6SAQiAigAEhIKCmV4ZWN1dGFibGUYBCABKAgicQoEQmxvYhIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAxIVCg1jaHVua19kaWdlc3RzGAMgAygMEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiR0aWRlbWlsbC9hcnRpZmFjdHMvdjEvYXJ0aWZhY3QucHJvdG8SFXRpZGVtaWxsLmFydGlmYWN0cy52MSLmAgoIQXJ0aWZhY3QSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSFAoMc2NoZW1hX3RpdGxlGAQgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAUgASgJEhcKD2luc3RhbmNlX3NjaGVtYRgGIAEoCRILCgN1cmkYByABKAkSFQoNbWV0YWRhdGFfanNvbhgIIAEoCRIVCgtibG9iX2RpZ2VzdBgJIAEoCUgAEhUKC3RyZWVfZGlnZXN0GAogASgJSAASEgoKc2l6ZV9ieXRlcxgLIAEoAxIxCghwcm9kdWNlchgMIAEoCzIfLnRpZGVtaWxsLmFydGlmYWN0cy52MS5Qcm9kdWNlchISCgpjcmVhdGVkX2J5GA0gASgJEi4KCmNyZWF0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgkKB2NvbnRlbnQidwoIUHJvZHVjZXISGAoGcnVuX2lkGAEgASgJQgi6SAVyAxiAARIZCgd0YXNrX2lkGAIgASgJQgi6SAVyAxiAARIcCgphdHRlbXB0X2lkGAMgASgJQgi6SAVyAxiAARIYCgZvdXRwdXQYBCABKAlCCLpIBXIDGIACIm4KBFRyZWUSDgoGZGlnZXN0GAEgASgJEi4KBWZpbGVzGAIgAygLMh8udGlkZW1pbGwuYXJ0aWZhY3RzLnYxLlRyZWVGaWxlEhIKCnNpemVfYnl0ZXMYAyABKAMSEgoKZmlsZV9jb3VudBgEIAEoAyKBAQoIVHJlZUZpbGUSGAoEcGF0aBgBIAEoCUIKukgHcgUQARiAIBIqCgtibG9iX2RpZ2VzdBgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEhsKCnNpemVfYnl0ZXMYAyABKANCB7pIBCICKAASEgoKZXhlY3V0YWJsZRgEIAEoCCJxCgRCbG9iEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhUKDWNodW5rX2RpZ2VzdHMYAyADKAwSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What is known about one artifact: its type, where it is and who made it. Immutable.
@@ -157,21 +157,32 @@ export const ProducerSchema: GenMessage<Producer> = /*@__PURE__*/
  */
 export type Tree = Message<"tidemill.artifacts.v1.Tree"> & {
   /**
-   * SHA-256 over one line a file, `<path> NUL <size> NUL <digest> LF`, sorted by the path's bytes.
+   * SHA-256 over one line a file, `<path> NUL <size> NUL <digest> LF`, sorted by the path's bytes;
+   * an executable file has `NUL x` before the LF. The text itself can be read as a blob of that
+   * digest.
    *
    * @generated from field: string digest = 1;
    */
   digest: string;
 
   /**
+   * Sorted by the path's bytes.
+   *
    * @generated from field: repeated tidemill.artifacts.v1.TreeFile files = 2;
    */
   files: TreeFile[];
 
   /**
+   * Of all files together.
+   *
    * @generated from field: int64 size_bytes = 3;
    */
   sizeBytes: bigint;
+
+  /**
+   * @generated from field: int64 file_count = 4;
+   */
+  fileCount: bigint;
 };
 
 /**
@@ -186,7 +197,8 @@ export const TreeSchema: GenMessage<Tree> = /*@__PURE__*/
  */
 export type TreeFile = Message<"tidemill.artifacts.v1.TreeFile"> & {
   /**
-   * Relative, with `/`; no `..`, no empty part, no leading slash.
+   * Relative, with `/`; no `..`, no empty part, no leading slash. Compared byte by byte: names that
+   * differ in case or in Unicode composition are two files.
    *
    * @generated from field: string path = 1;
    */

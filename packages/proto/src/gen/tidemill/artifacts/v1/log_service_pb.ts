@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidemill/artifacts/v1/log_service.proto.
  */
 export const file_tidemill_artifacts_v1_log_service: GenFile = /*@__PURE__*/
-  fileDesc("Cid0aWRlbWlsbC9hcnRpZmFjdHMvdjEvbG9nX3NlcnZpY2UucHJvdG8SFXRpZGVtaWxsLmFydGlmYWN0cy52MSKsAQoGTG9nS2V5EhoKCW5hbWVzcGFjZRgBIAEoCUIHukgEcgIYPxIaCgZydW5faWQYAiABKAlCCrpIB3IFEAEYgAESGwoHdGFza19pZBgDIAEoCUIKukgHcgUQARiAARIcCgdhdHRlbXB0GAQgASgFQgu6SAgaBhjAhD0oARIvCgZzdHJlYW0YBSABKAlCH7pIHHIaMhheKHN0ZG91dHxzdGRlcnJ8c3lzdGVtKSQieAoQQXBwZW5kTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESFwoGb2Zmc2V0GAIgASgDQge6SAQiAigAEhcKBGRhdGEYAyABKAxCCbpIBnoEGICAQCInChFBcHBlbmRMb2dSZXNwb25zZRISCgpzaXplX2J5dGVzGAEgASgDIooBCg5SZWFkTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESFwoGb2Zmc2V0GAIgASgDQge6SAQiAigAEg4KBmZvbGxvdxgDIAEoCBIbCgp0YWlsX2J5dGVzGAQgASgDQge6SAQiAigAIlkKD1JlYWRMb2dSZXNwb25zZRIOCgZvZmZzZXQYASABKAMSDAoEZGF0YRgCIAEoDBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhCg5TZWFsTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESGwoKc2l6ZV9ieXRlcxgCIAEoA0IHukgEIgIoACI6Cg9TZWFsTG9nUmVzcG9uc2USJwoDbG9nGAEgASgLMhoudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkxvZyKhAQoPTGlzdExvZ3NSZXF1ZXN0EhoKCW5hbWVzcGFjZRgBIAEoCUIHukgEcgIYPxIaCgZydW5faWQYAiABKAlCCrpIB3IFEAEYgAESGQoHdGFza19pZBgDIAEoCUIIukgFcgMYgAESHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQIlUKEExpc3RMb2dzUmVzcG9uc2USKAoEbG9ncxgBIAMoCzIaLnRpZGVtaWxsLmFydGlmYWN0cy52MS5Mb2cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImoKA0xvZxIqCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5EhIKCnNpemVfYnl0ZXMYAiABKAMSDgoGc2VhbGVkGAMgASgIEhMKC2Jsb2JfZGlnZXN0GAQgASgJMv8CCgpMb2dTZXJ2aWNlEl4KCUFwcGVuZExvZxInLnRpZGVtaWxsLmFydGlmYWN0cy52MS5BcHBlbmRMb2dSZXF1ZXN0GigudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkFwcGVuZExvZ1Jlc3BvbnNlEloKB1JlYWRMb2cSJS50aWRlbWlsbC5hcnRpZmFjdHMudjEuUmVhZExvZ1JlcXVlc3QaJi50aWRlbWlsbC5hcnRpZmFjdHMudjEuUmVhZExvZ1Jlc3BvbnNlMAESWAoHU2VhbExvZxIlLnRpZGVtaWxsLmFydGlmYWN0cy52MS5TZWFsTG9nUmVxdWVzdBomLnRpZGVtaWxsLmFydGlmYWN0cy52MS5TZWFsTG9nUmVzcG9uc2USWwoITGlzdExvZ3MSJi50aWRlbWlsbC5hcnRpZmFjdHMudjEuTGlzdExvZ3NSZXF1ZXN0GicudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkxpc3RMb2dzUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cid0aWRlbWlsbC9hcnRpZmFjdHMvdjEvbG9nX3NlcnZpY2UucHJvdG8SFXRpZGVtaWxsLmFydGlmYWN0cy52MSLuAQoGTG9nS2V5EhoKCW5hbWVzcGFjZRgBIAEoCUIHukgEcgIYPxJcCgZydW5faWQYAiABKAlCTLpISXJHMkVeWzAtOWEtZl17OH0tWzAtOWEtZl17NH0tN1swLTlhLWZdezN9LVs4OWFiXVswLTlhLWZdezN9LVswLTlhLWZdezEyfSQSGwoHdGFza19pZBgDIAEoCUIKukgHcgUQARiAARIcCgdhdHRlbXB0GAQgASgFQgu6SAgaBhjAhD0oARIvCgZzdHJlYW0YBSABKAlCH7pIHHIaMhheKHN0ZG91dHxzdGRlcnJ8c3lzdGVtKSQieAoQQXBwZW5kTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESFwoGb2Zmc2V0GAIgASgDQge6SAQiAigAEhcKBGRhdGEYAyABKAxCCbpIBnoEGICAQCInChFBcHBlbmRMb2dSZXNwb25zZRISCgpzaXplX2J5dGVzGAEgASgDIooBCg5SZWFkTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESFwoGb2Zmc2V0GAIgASgDQge6SAQiAigAEg4KBmZvbGxvdxgDIAEoCBIbCgp0YWlsX2J5dGVzGAQgASgDQge6SAQiAigAIlkKD1JlYWRMb2dSZXNwb25zZRIOCgZvZmZzZXQYASABKAMSDAoEZGF0YRgCIAEoDBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhCg5TZWFsTG9nUmVxdWVzdBIyCgNrZXkYASABKAsyHS50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nS2V5Qga6SAPIAQESGwoKc2l6ZV9ieXRlcxgCIAEoA0IHukgEIgIoACI6Cg9TZWFsTG9nUmVzcG9uc2USJwoDbG9nGAEgASgLMhoudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkxvZyKfAQoPTGlzdExvZ3NSZXF1ZXN0EhoKCW5hbWVzcGFjZRgBIAEoCUIHukgEcgIYPxIYCgZydW5faWQYAiABKAlCCLpIBXIDsAEBEhkKB3Rhc2tfaWQYAyABKAlCCLpIBXIDGIABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAECJVChBMaXN0TG9nc1Jlc3BvbnNlEigKBGxvZ3MYASADKAsyGi50aWRlbWlsbC5hcnRpZmFjdHMudjEuTG9nEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqCgNMb2cSKgoDa2V5GAEgASgLMh0udGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkxvZ0tleRISCgpzaXplX2J5dGVzGAIgASgDEg4KBnNlYWxlZBgDIAEoCBITCgtibG9iX2RpZ2VzdBgEIAEoCTL/AgoKTG9nU2VydmljZRJeCglBcHBlbmRMb2cSJy50aWRlbWlsbC5hcnRpZmFjdHMudjEuQXBwZW5kTG9nUmVxdWVzdBooLnRpZGVtaWxsLmFydGlmYWN0cy52MS5BcHBlbmRMb2dSZXNwb25zZRJaCgdSZWFkTG9nEiUudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLlJlYWRMb2dSZXF1ZXN0GiYudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLlJlYWRMb2dSZXNwb25zZTABElgKB1NlYWxMb2cSJS50aWRlbWlsbC5hcnRpZmFjdHMudjEuU2VhbExvZ1JlcXVlc3QaJi50aWRlbWlsbC5hcnRpZmFjdHMudjEuU2VhbExvZ1Jlc3BvbnNlElsKCExpc3RMb2dzEiYudGlkZW1pbGwuYXJ0aWZhY3RzLnYxLkxpc3RMb2dzUmVxdWVzdBonLnRpZGVtaWxsLmFydGlmYWN0cy52MS5MaXN0TG9nc1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Names one log.
@@ -27,6 +27,8 @@ export type LogKey = Message<"tidemill.artifacts.v1.LogKey"> & {
   namespace: string;
 
   /**
+   * UUIDv7: logs are kept by the time of their run.
+   *
    * @generated from field: string run_id = 2;
    */
   runId: string;
@@ -153,6 +155,8 @@ export type ReadLogResponse = Message<"tidemill.artifacts.v1.ReadLogResponse"> &
   data: Uint8Array;
 
   /**
+   * When the last of these bytes was appended; absent where that is not known any more.
+   *
    * @generated from field: google.protobuf.Timestamp time = 3;
    */
   time?: Timestamp | undefined;
@@ -308,8 +312,9 @@ export const LogSchema: GenMessage<Log> = /*@__PURE__*/
  */
 export const LogService: GenService<{
   /**
-   * Appends at an offset. Sending the same bytes again is accepted and changes nothing; an offset
-   * past the end is OUT_OF_RANGE, and the answer says where the end is.
+   * Appends at an offset, and answers once the bytes are on disk. Sending the same bytes again is
+   * accepted and changes nothing, different ones at a place that is taken are FAILED_PRECONDITION;
+   * an offset past the end is OUT_OF_RANGE, and its metadata `size_bytes` says where the end is.
    *
    * @generated from rpc tidemill.artifacts.v1.LogService.AppendLog
    */
@@ -319,7 +324,8 @@ export const LogService: GenService<{
     output: typeof AppendLogResponseSchema;
   },
   /**
-   * Reads from an offset; with `follow` until the log is sealed.
+   * Reads from an offset; with `follow` until the log is sealed, waiting for it to begin if need
+   * be.
    *
    * @generated from rpc tidemill.artifacts.v1.LogService.ReadLog
    */
@@ -329,7 +335,7 @@ export const LogService: GenService<{
     output: typeof ReadLogResponseSchema;
   },
   /**
-   * Nothing comes after this: the log becomes a blob.
+   * Nothing comes after this: the log becomes a blob. Sealing again gives the same answer.
    *
    * @generated from rpc tidemill.artifacts.v1.LogService.SealLog
    */

@@ -1,0 +1,7 @@
+export { type ArtifactsConfig, BLOB_BYTES_MAX, LOG_BYTES_MAX, loadConfig } from "./config.ts";
+export {
+  type ArtifactsOverrides,
+  type ArtifactsService,
+  artifactsMigrations,
+  createArtifactsService,
+} from "./service.ts";
