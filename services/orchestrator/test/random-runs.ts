@@ -99,7 +99,7 @@ export interface RandomFaults {
 export const randomFaults: fc.Arbitrary<RandomFaults> = fc.record({
   seed: fc.integer(),
   failures: fc.constantFrom(0, 2, 10, 40),
-  losses: fc.constantFrom(0, 5, 40),
+  losses: fc.constantFrom(0, 5, 40, 80),
   repeats: fc.constantFrom(0, 30),
   terminateAfter: fc.option(fc.nat(150), { nil: undefined }),
 });
@@ -125,7 +125,9 @@ export function runWithFaults(document: object, faults: RandomFaults): string[] 
       send({ kind: "terminate", by: "test" });
       continue;
     }
-    if (random(100) < faults.repeats) violations.push(...repeatOne(driver, sent, random));
+    if (random(100) < faults.repeats) {
+      violations.push(...repeatOne(driver, sent, random), ...reportStale(driver, random));
+    }
     // Now and then another owner takes the run over.
     if (random(50) === 0) epoch += 1;
     const open = openTasks(driver.run);
@@ -151,21 +153,36 @@ function openTasks(run: Run): Task[] {
   );
 }
 
-/** A command sent before, word for word or with another epoch: it must change nothing. */
+/** A command sent before, word for word: unless it still applies, it must change nothing. */
 function repeatOne(driver: RunDriver, sent: readonly Command[], random: Random): string[] {
   const command = sent[random(sent.length)];
   if (command === undefined || command.kind === "create") return [];
   const task = command.kind === "terminate" ? undefined : driver.run.tasks.get(command.taskId);
-  const live = task === undefined ? undefined : liveAttempt(task);
   if ("token" in command) {
-    const current = live?.id === command.token.attemptId;
-    const stale: Command = { ...command, token: { ...command.token, epoch: 1_000 } };
-    const events = driver.send(current ? stale : command);
-    return events.length === 0 ? [] : [`I4 a stale ${command.kind} changed the run`];
+    const live = task === undefined ? undefined : liveAttempt(task);
+    if (live?.id === command.token.attemptId && command.kind !== "attemptStarted") return [];
+  } else if (command.kind === "dispatch" && task?.state === "queued") {
+    return [];
   }
-  if (command.kind === "dispatch" && task?.state === "queued") return [];
   const events = driver.send(command);
   return events.length === 0 ? [] : [`I6 a repeated ${command.kind} changed the run`];
+}
+
+/** The end of an attempt that is running, as an owner before or after this one knows it. */
+function reportStale(driver: RunDriver, random: Random): string[] {
+  const live = openTasks(driver.run).filter((task) => liveAttempt(task) !== undefined);
+  const task = live[random(live.length)];
+  const attempt = task === undefined ? undefined : liveAttempt(task);
+  if (task === undefined || attempt === undefined) return [];
+  const wrong = [
+    { attemptId: attempt.id, epoch: attempt.epoch + 1 },
+    { attemptId: "another", epoch: attempt.epoch },
+  ];
+  return wrong.flatMap((token) => {
+    const error = { reason: "LOST", message: "killed" };
+    const events = driver.send({ kind: "attemptLost", taskId: task.id, token, error });
+    return events.length === 0 ? [] : ["I4 a stale report changed the run"];
+  });
 }
 
 function nextCommand(

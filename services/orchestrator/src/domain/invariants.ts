@@ -1,6 +1,7 @@
 import { fold } from "./apply-event.ts";
 import type { JournalEvent } from "./journal-event.ts";
 import type { Plan, TaskPlan } from "./plan.ts";
+import { ATTEMPTS_LOST_MAX } from "./run.ts";
 import { differences, type RunView, viewRun } from "./run-view.ts";
 
 /**
@@ -8,7 +9,7 @@ import { differences, type RunView, viewRun } from "./run-view.ts";
  * begins with the name of the invariant. Reads the journal by itself, without the reducer, so that
  * a mistake there does not hide itself.
  *
- * I1 the run has ended, and all of its tasks with it. I2 every task has exactly one recorded
+ * I1 the run has ended, and all of its tasks with it, and nothing is lost for ever. I2 every task has exactly one recorded
  * result, of the last attempt it had. I3 no task starts before the results of all it depends on.
  * I4 no attempt is sent out under an older epoch than one before. I5 fold(journal) == rows.
  * I6 what is asked for once happens once: one creation, one termination, one end.
@@ -56,6 +57,7 @@ interface TaskHistory {
   lastAttempt: string | undefined;
   lastEpoch: number;
   liveAttempt: boolean;
+  lost: number;
 }
 
 function checkEvent(history: History, event: JournalEvent, index: number): void {
@@ -102,6 +104,7 @@ function checkTaskEvent(history: History, task: TaskHistory, event: TaskEvent): 
     case "attemptDispatched":
       checkDependencies(history, task, event.kind);
       if (history.terminations > 0) violations.push(`I3 ${task.path} was sent out while canceling`);
+      if (task.lost > ATTEMPTS_LOST_MAX) violations.push(`I1 ${task.path} is lost for ever`);
       if (task.liveAttempt) violations.push(`I2 ${task.path} has two attempts at one time`);
       if (event.epoch < task.lastEpoch) violations.push(`I4 ${task.path}: ${event.epoch} is stale`);
       task.lastEpoch = event.epoch;
@@ -114,6 +117,7 @@ function checkTaskEvent(history: History, task: TaskHistory, event: TaskEvent): 
     case "attemptLost":
       checkAttempt(history, task, event.attemptId, event.kind);
       task.liveAttempt = false;
+      task.lost += 1;
       return;
     case "taskSucceeded":
     case "taskFailed":
@@ -219,5 +223,6 @@ function newTask(plan: TaskPlan, parent: TaskHistory | undefined, path: string):
     lastAttempt: undefined,
     lastEpoch: 0,
     liveAttempt: false,
+    lost: 0,
   };
 }
