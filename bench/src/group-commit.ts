@@ -1,6 +1,7 @@
 import { createDatabase, createGroupCommit, statement, type Transaction } from "@tidemill/postgres";
 import { silentLogger } from "@tidemill/telemetry";
 import { startPostgres } from "@tidemill/testing";
+import type { Emit } from "./bench.ts";
 
 const DURATION_MS = 5_000;
 const WARM_UP_MS = 1_000;
@@ -34,7 +35,7 @@ const updateTasks = statement(
 );
 
 /** Three rows a call (journal, task, outbox), as a transition of a run writes them. */
-export async function run(emit: (figure: Record<string, unknown>) => void): Promise<void> {
+export async function run(emit: Emit): Promise<void> {
   const server = await startPostgres({ own: true, fsync: true });
   const database = createDatabase({ url: server.url, poolMax: 4, log: silentLogger });
   let commits = 0;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -196,6 +197,29 @@ describe("the relay", () => {
     await assertComplete(received);
   });
 
+  it("ends with every event when its process is killed again and again", async () => {
+    const { connectionString } = database.connection;
+    let version = 1;
+    for (let kills = 0; kills < 4; kills++) {
+      const child = startPumpProcess([connectionString, nats.url, nats.token]);
+      const before = (await eventBacklog(database)).published;
+      await eventually(
+        async () => {
+          await commitEvents(database, "run", 20, version);
+          version += 20;
+          return (await eventBacklog(database)).published > before + 100;
+        },
+        { timeoutMs: PUBLISH_TIMEOUT_MS, pollMs: 1 },
+      );
+      child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("close", resolve));
+    }
+    await withPump(async () => {
+      await published();
+    });
+    await assertComplete(await readStream(nats));
+  });
+
   it("is one at a time: a second one takes over when the first stops", async () => {
     const first = eventPump(database, nats);
     const second = eventPump(database, nats);
@@ -213,6 +237,13 @@ describe("the relay", () => {
     assert.equal(received.length, 200);
     await assertComplete(received);
   });
+
+  function startPumpProcess(values: readonly string[]): ChildProcess {
+    const script = join(import.meta.dirname, "event-pump-process.ts");
+    return spawn(process.execPath, [script, ...values], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+  }
 
   async function assertComplete(received: readonly Received[]): Promise<void> {
     const ids = new Set(received.map((event) => event.id));

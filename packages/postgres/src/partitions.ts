@@ -14,6 +14,8 @@ import { statement } from "./statement.ts";
 export interface PartitionedTable {
   readonly table: string;
   readonly granularity: Granularity;
+  /** Of its partitions; tables whose rows are updated leave room for that. 100 unless given. */
+  readonly fillfactor?: number;
 }
 
 /** Periods kept ready beyond the current one. */
@@ -49,7 +51,7 @@ export async function ensureRangePartitions(
   await database.transaction(async (tx) => {
     await tx.query(lockTable, [target.table]);
     for (const period of await missingPeriods(tx, target, wanted)) {
-      await tx.execute(createPartition(target.table, period));
+      await tx.execute(createPartition(target, period));
     }
   });
 }
@@ -64,10 +66,10 @@ async function missingPeriods(
   return wanted.filter((period) => !names.has(`${table}_${period.suffix}`));
 }
 
-function createPartition(table: string, period: Period): string {
+function createPartition({ table, fillfactor = 100 }: PartitionedTable, period: Period): string {
   const name = `${table}_${period.suffix}`;
   return `
-    create table "${name}" (like "${table}" including all);
+    create table "${name}" (like "${table}" including all) with (fillfactor = ${fillfactor});
     alter table "${table}" attach partition "${name}"
       for values from ('${uuidFloor(period.startMs)}') to ('${uuidFloor(period.endMs)}');`;
 }

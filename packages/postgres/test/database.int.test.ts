@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import {
   AlreadyExistsError,
@@ -201,6 +202,28 @@ describe("a database whose server goes away", () => {
     }
   });
 
+  it("gives up on a server that keeps the connection but answers no more, and connects anew", async () => {
+    const server = await startPostgres();
+    const proxy = await startProxy(server.url);
+    const database = createDatabase({
+      url: proxy.url,
+      poolMax: 1,
+      log: silentLogger,
+      statementTimeoutMs: 100,
+    });
+    try {
+      await database.start();
+      proxy.freeze();
+      await assert.rejects(database.query(selectOne), UnavailableError);
+      proxy.thaw();
+      assert.equal(await eventually(() => database.isReady()), true);
+    } finally {
+      await database.stop();
+      await proxy.stop();
+      await server.stop();
+    }
+  });
+
   it("says that it cannot be reached when it never was there", async () => {
     const database = createDatabase({
       url: "postgres://nobody@127.0.0.1:1/none",
@@ -212,3 +235,43 @@ describe("a database whose server goes away", () => {
     await database.stop();
   });
 });
+
+/** Stands between: while frozen it takes what is sent and passes nothing on. */
+async function startProxy(
+  url: string,
+): Promise<{ url: string; freeze(): void; thaw(): void; stop(): Promise<void> }> {
+  const target = new URL(url);
+  const port = Number(target.port);
+  const sockets = new Set<Socket>();
+  let frozen = false;
+  const pass = (from: Socket, to: Socket) => {
+    sockets.add(from);
+    from.on("data", (chunk) => {
+      if (!frozen) to.write(chunk);
+    });
+    from.on("error", () => to.destroy());
+    from.on("close", () => to.destroy());
+  };
+  const server = createServer((near) => {
+    const far = connect(port, target.hostname);
+    pass(near, far);
+    pass(far, near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  target.port = String(typeof address === "object" ? address?.port : 0);
+  return {
+    url: target.href,
+    freeze: () => {
+      frozen = true;
+    },
+    thaw: () => {
+      frozen = false;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
