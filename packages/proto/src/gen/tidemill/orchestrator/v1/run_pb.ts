@@ -203,7 +203,9 @@ export type Task = Message<"tidemill.orchestrator.v1.Task"> & {
   version: bigint;
 
   /**
-   * Resolved values, name to JSON text. A value over 64 KiB appears as its first bytes.
+   * Resolved values, name to JSON text. A value that lies in the artifact service appears as
+   * `{"blob": digest, "size_bytes": n}`; where all of them exceed 1 MiB, long ones appear as
+   * `{"preview": first characters, "size_bytes": n}`.
    *
    * @generated from field: map<string, string> input_parameters_json = 10;
    */

@@ -1,0 +1,85 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { AttemptState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import type {
+  AttemptFinished,
+  AttemptRef,
+  AttemptStarted,
+} from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
+import type { Command } from "../domain/command.ts";
+import type { Warning } from "../domain/journal-event.ts";
+import { artifactsFromProto, parametersFromProto } from "../store/value-codec.ts";
+
+/** What a worker says about an attempt, as a command to the attempt's run. */
+export interface WorkerReport {
+  readonly runId: string;
+  readonly attemptId: string;
+  readonly command: Command;
+}
+
+type Finished = Extract<Command, { kind: "attemptFinished" }>;
+
+/** Undefined without an attempt, which validation refuses. */
+export function startedCommand(
+  message: AttemptStarted,
+  more: readonly Warning[],
+): WorkerReport | undefined {
+  const { attempt } = message;
+  if (attempt === undefined) return undefined;
+  const command: Command = {
+    kind: "attemptStarted",
+    taskId: attempt.taskId,
+    token: tokenOf(attempt),
+    warnings: [...message.warnings.map(warningOf), ...more],
+    limits: message.limits,
+  };
+  return { runId: attempt.runId, attemptId: attempt.attemptId, command };
+}
+
+/** Undefined without an attempt, which validation refuses. */
+export function finishedCommand(message: AttemptFinished): WorkerReport | undefined {
+  const { attempt } = message;
+  if (attempt === undefined) return undefined;
+  const command: Command = {
+    kind: "attemptFinished",
+    taskId: attempt.taskId,
+    token: tokenOf(attempt),
+    outcome: {
+      exitCode: message.exitCode,
+      signal: message.signal,
+      warnings: message.warnings.map(warningOf),
+      limits: message.limits,
+      startedAt: message.startedAt === undefined ? undefined : timestampMs(message.startedAt),
+    },
+    result: resultOf(message),
+  };
+  return { runId: attempt.runId, attemptId: attempt.attemptId, command };
+}
+
+function resultOf(message: AttemptFinished): Finished["result"] {
+  switch (message.state) {
+    case AttemptState.SUCCEEDED:
+      return {
+        kind: "succeeded",
+        parameters: parametersFromProto(message.outputParameters),
+        artifacts: artifactsFromProto(message.outputArtifacts),
+      };
+    case AttemptState.CANCELED:
+      return { kind: "canceled" };
+    default:
+      return {
+        kind: "failed",
+        error: {
+          reason: message.error?.reason ?? "UNKNOWN",
+          message: message.error?.message ?? "its worker gave no reason",
+        },
+      };
+  }
+}
+
+function tokenOf(attempt: AttemptRef) {
+  return { attemptId: attempt.attemptId, epoch: Number(attempt.epoch) };
+}
+
+function warningOf({ code, message }: Warning): Warning {
+  return { code, message };
+}

@@ -1,0 +1,174 @@
+import { fileURLToPath } from "node:url";
+import { createRelay, createSequencer, eventingMigrations, outboxTable } from "@tidemill/eventing";
+import {
+  type Clock,
+  type IdSource,
+  type Service,
+  serviceGroup,
+  systemClock,
+  uuidv7Source,
+} from "@tidemill/lifecycle";
+import {
+  createDatabase,
+  createPartitionKeeper,
+  type MigrationSource,
+  migrate,
+  pageTokens,
+  postgresMigrations,
+} from "@tidemill/postgres";
+import { createRpcServer, type RpcServer } from "@tidemill/rpc";
+import { createLogger, createTelemetry, type Logger, type Telemetry } from "@tidemill/telemetry";
+import type { OrchestratorConfig } from "./config.ts";
+import { SPEC_UPLOAD_BYTES_MAX } from "./domain/limits.ts";
+import { createEngine, type Engine, type EngineTiming } from "./engine/engine.ts";
+import { createPlanCache } from "./engine/plan-cache.ts";
+import { createAnswerOnce } from "./operations/answer-once.ts";
+import { readKeptSpec } from "./operations/read-source.ts";
+import { createArtifactLogs } from "./rpc/artifact-logs.ts";
+import { eventHandlers } from "./rpc/event-handlers.ts";
+import { pipelineHandlers } from "./rpc/pipeline-handlers.ts";
+import { runHandlers } from "./rpc/run-handlers.ts";
+import { workerHandlers } from "./rpc/worker-handlers.ts";
+import { createArtifactBlobs } from "./store/artifact-blobs.ts";
+import { runTables } from "./store/run-tables.ts";
+
+/** What a test puts in place of the real thing. */
+export interface OrchestratorOverrides {
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
+  readonly log?: Logger;
+  readonly telemetry?: Telemetry;
+  readonly timing?: Partial<EngineTiming>;
+}
+
+/** The whole service. Ports are known once it has started. */
+export interface OrchestratorService extends Service {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly engine: Engine;
+}
+
+const SERVICE = "orchestrator";
+const POOL_MAX = 10;
+/** Two commits under way, and what their retries need. */
+const COMMIT_POOL_MAX = 3;
+/** A specification and what stands around it. */
+const MESSAGE_BYTES_MAX = SPEC_UPLOAD_BYTES_MAX + 1024 * 1024;
+
+/**
+ * For connections that commit: every statement finds its rows by a key, and must go on doing so on
+ * partitions that were empty when it was planned.
+ */
+const COMMIT_SETTINGS = [
+  "enable_seqscan=off",
+  "enable_hashjoin=off",
+  "enable_mergejoin=off",
+  "plan_cache_mode=force_generic_plan",
+  "jit=off",
+];
+
+/** In the order in which they are applied. */
+export const orchestratorMigrations: readonly MigrationSource[] = [
+  postgresMigrations,
+  eventingMigrations,
+  { name: SERVICE, directory: fileURLToPath(new URL("../migrations", import.meta.url)) },
+];
+
+export function createOrchestratorService(
+  config: OrchestratorConfig,
+  overrides: OrchestratorOverrides = {},
+): OrchestratorService {
+  const clock = overrides.clock ?? systemClock;
+  const ids = overrides.ids ?? uuidv7Source(clock);
+  const log = overrides.log ?? createLogger({ service: SERVICE, level: config.logLevel });
+  const telemetry =
+    overrides.telemetry ?? createTelemetry({ service: SERVICE, otlpEndpoint: config.otlpEndpoint });
+  const owner = `${SERVICE}/${ids.next()}`;
+  const connection = { ...config.postgres, log, telemetry, applicationName: owner };
+  const database = createDatabase({ ...connection, poolMax: POOL_MAX });
+  const commitDatabase = createDatabase({
+    ...connection,
+    url: withSettings(config.postgres.url, COMMIT_SETTINGS),
+    poolMax: COMMIT_POOL_MAX,
+  });
+  const tables = [outboxTable(database), ...runTables(database)];
+  const partitions = createPartitionKeeper({ database, tables, clock, log });
+  const relay = createRelay({ database, nats: config.nats, service: SERVICE, log, telemetry });
+  const onPositions = (last: number) => relay.wake(last);
+  const sequencer = createSequencer({ database, log, telemetry, onPositions });
+  const blobs = createArtifactBlobs({ baseUrl: config.artifactsHttp });
+  const plans = createPlanCache((digest) => readKeptSpec({ database, blobs }, digest));
+  const engine = createEngine({
+    ...{ commitDatabase, database, owner, plans, ids, clock, log, telemetry },
+    onCommit: () => sequencer.wake(),
+    timing: overrides.timing,
+  });
+  const logs = createArtifactLogs(config.artifactsGrpc);
+  const answers = createAnswerOnce({ database });
+  const tokens = pageTokens(config.pageTokenKey);
+  const ctx = { database, engine, plans, blobs, tokens, clock, ids, answers, logs };
+  const server = createRpcServer({
+    name: SERVICE,
+    log,
+    telemetry,
+    host: config.host,
+    httpPort: config.httpPort,
+    grpcPort: config.grpcPort,
+    allowedHosts: config.allowedHosts,
+    services: [
+      pipelineHandlers(ctx),
+      runHandlers(ctx),
+      workerHandlers({ engine, workerToken: config.workerToken }),
+      eventHandlers(database),
+    ],
+    limits: { messageBytesMax: MESSAGE_BYTES_MAX },
+  });
+  const group = serviceGroup([
+    { name: "telemetry", service: telemetry },
+    { name: "database", service: database },
+    { name: "commit database", service: commitDatabase },
+    { name: "schema", service: onStart(() => migrate(database, orchestratorMigrations, log)) },
+    { name: "partitions", service: partitions },
+    { name: "relay", service: relay },
+    { name: "sequencer", service: sequencer },
+    { name: "logs", service: onStop(() => logs.close()) },
+    { name: "engine", service: engine },
+    { name: "server", service: serving(server) },
+  ]);
+  return {
+    ...group,
+    engine,
+    get httpPort() {
+      return server.httpPort;
+    },
+    get grpcPort() {
+      return server.grpcPort;
+    },
+  };
+}
+
+/** A connection string whose sessions begin with these settings. */
+function withSettings(url: string, settings: readonly string[]): string {
+  const changed = new URL(url);
+  changed.searchParams.set("options", settings.map((setting) => `-c ${setting}`).join(" "));
+  return changed.href;
+}
+
+function onStart(start: () => Promise<void>): Service {
+  return { start, stop: async () => {} };
+}
+
+function onStop(stop: () => void): Service {
+  return { start: async () => {}, stop: async () => stop() };
+}
+
+/** SERVING from the moment that everything below it has started. */
+function serving(server: RpcServer): Service {
+  return {
+    async start() {
+      await server.start();
+      server.setServing(true);
+    },
+    stop: () => server.stop(),
+  };
+}
