@@ -30,48 +30,6 @@ export function applyEvent(run: Run | undefined, plan: Plan, event: JournalEvent
     case "tasksAdded":
       addTasks(run, event);
       break;
-    case "taskQueued":
-      queue(requireTask(run, event.taskId), event);
-      break;
-    case "dagStarted": {
-      const task = requireTask(run, event.taskId);
-      task.state = "running";
-      task.startedAt = event.at;
-      task.version += 1;
-      break;
-    }
-    case "attemptDispatched":
-      dispatch(requireTask(run, event.taskId), event);
-      break;
-    case "attemptStarted":
-      startAttempt(requireTask(run, event.taskId), event);
-      break;
-    case "attemptLost":
-      loseAttempt(requireTask(run, event.taskId), event);
-      break;
-    case "taskSucceeded": {
-      const task = requireTask(run, event.taskId);
-      finishAttempt(task, event, "succeeded");
-      task.outputParameters = event.parameters;
-      task.outputArtifacts = event.artifacts;
-      finishTask(task, "succeeded", event.at, undefined);
-      break;
-    }
-    case "taskFailed": {
-      const task = requireTask(run, event.taskId);
-      finishAttempt(task, event, "failed", event.error);
-      finishTask(task, "failed", event.at, event.error);
-      break;
-    }
-    case "taskOmitted":
-      finishTask(requireTask(run, event.taskId), "omitted", event.at, event.error);
-      break;
-    case "taskCanceled": {
-      const task = requireTask(run, event.taskId);
-      finishAttempt(task, event, "canceled");
-      finishTask(task, "canceled", event.at, undefined);
-      break;
-    }
     case "terminationRequested":
       run.state = "canceling";
       run.terminatedBy = event.by;
@@ -86,9 +44,53 @@ export function applyEvent(run: Run | undefined, plan: Plan, event: JournalEvent
       run.version += 1;
       break;
     default:
-      assertNever(event, "journal event");
+      applyTaskEvent(requireTask(run, event.taskId), event);
   }
   return run;
+}
+
+function applyTaskEvent(
+  task: Task,
+  event: Extract<JournalEvent, { readonly taskId: string }>,
+): void {
+  switch (event.kind) {
+    case "taskQueued":
+      queue(task, event);
+      break;
+    case "dagStarted":
+      task.state = "running";
+      task.startedAt = event.at;
+      task.version += 1;
+      break;
+    case "attemptDispatched":
+      dispatch(task, event);
+      break;
+    case "attemptStarted":
+      startAttempt(task, event);
+      break;
+    case "attemptLost":
+      loseAttempt(task, event);
+      break;
+    case "taskSucceeded":
+      finishAttempt(task, event, "succeeded");
+      task.outputParameters = event.parameters;
+      task.outputArtifacts = event.artifacts;
+      finishTask(task, "succeeded", event.at, undefined);
+      break;
+    case "taskFailed":
+      finishAttempt(task, event, "failed", event.error);
+      finishTask(task, "failed", event.at, event.error);
+      break;
+    case "taskOmitted":
+      finishTask(task, "omitted", event.at, event.error);
+      break;
+    case "taskCanceled":
+      finishAttempt(task, event, "canceled");
+      finishTask(task, "canceled", event.at, undefined);
+      break;
+    default:
+      assertNever(event, "journal event");
+  }
 }
 
 function createRun(plan: Plan, event: EventOf<"runCreated">): Run {

@@ -3,6 +3,7 @@ import { checkTask, type DagScope } from "./check-task.ts";
 import type { Component, Dag, PipelineSpec, TaskOutput } from "./ir.ts";
 import { DAG_DEPTH_MAX, PROBLEMS_MAX, TASKS_MAX } from "./limits.ts";
 import { nameTasks } from "./name-tasks.ts";
+import { parseTemplate } from "./placeholders.ts";
 import {
   type PathSegments,
   SpecError,
@@ -44,6 +45,7 @@ export function checkSpec(spec: PipelineSpec, base: PathSegments, reading: Readi
   checkNesting(spec, base, report);
   throwProblems(problems);
   for (const [component, path] of components) {
+    checkDefaults(component, path, reading);
     if (component.body.kind !== "dag") continue;
     checkDag(spec, component, component.body.dag, [...path, "dag"], { report, reading });
   }
@@ -68,6 +70,17 @@ function checkRootInputs(spec: PipelineSpec, base: PathSegments, report: Report)
     if (optional) continue;
     const path = [...base, "root", "inputDefinitions", "artifacts", name];
     report("SPEC_INVALID", path, "a pipeline cannot take artifacts, as nothing could give them");
+  }
+}
+
+/** A default is never searched for placeholders, so one that had a meaning on a cluster is refused. */
+function checkDefaults(component: Component, path: PathSegments, reading: Reading): void {
+  for (const [name, { defaultJson = "" }] of component.inputs.parameters) {
+    if (!defaultJson.includes("{{$")) continue;
+    for (const { feature } of parseTemplate(defaultJson).unsupported) {
+      const where = [...path, "inputDefinitions", "parameters", name, "defaultValue"];
+      reading.unsupported.push({ path: where, feature });
+    }
   }
 }
 
