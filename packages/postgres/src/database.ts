@@ -41,7 +41,6 @@ export interface Database extends Queryable, Service {
 
 export interface ConnectionSettings {
   readonly connectionString: string;
-  readonly password: string | undefined;
   readonly application_name: string;
   readonly connectionTimeoutMillis: number;
 }
@@ -61,8 +60,7 @@ const KEEP_ALIVE_AFTER_MS = 10_000;
  */
 export function createDatabase(options: DatabaseOptions): Database {
   const connection: ConnectionSettings = {
-    connectionString: options.url,
-    password: options.password,
+    connectionString: withPassword(options.url, options.password),
     application_name: options.applicationName ?? "tidemill",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   };
@@ -134,15 +132,21 @@ async function waitUntilReached(ping: () => Promise<void>, timeoutMs: number): P
   }
 }
 
+/** Into the URL: beside one without a password, pg takes the URL's and ignores its own option. */
+function withPassword(url: string, password: string | undefined): string {
+  if (password === undefined) return url;
+  const complete = new URL(url);
+  complete.password = encodeURIComponent(password);
+  return complete.href;
+}
+
 function createPool(
   connection: ConnectionSettings,
   options: DatabaseOptions,
   statementTimeoutMs: number,
 ): Pool {
-  const { password, ...settings } = connection;
   const pool = new Pool({
-    ...settings,
-    ...(password === undefined ? {} : { password }),
+    ...connection,
     max: options.poolMax,
     pipeline: true,
     types: columnTypes,
