@@ -62,13 +62,7 @@ async function holdAndLead(
   stopping: AbortSignal,
   onLead: () => void,
 ): Promise<void> {
-  const { password, ...settings } = options.connection;
-  const client = new Client({
-    ...settings,
-    ...(password === undefined ? {} : { password }),
-    types: columnTypes,
-    keepAlive: true,
-  });
+  const client = new Client({ ...options.connection, types: columnTypes, keepAlive: true });
   const lost = new AbortController();
   client.on("error", () => lost.abort());
   client.on("end", () => lost.abort());
