@@ -1,6 +1,8 @@
 /** What the reaper tells, one line of JSON each; reaper.py describes them. */
 export type ReaperEvent =
   | { readonly event: "ready"; readonly pid: number }
+  | { readonly event: "busy"; readonly holder: number }
+  | { readonly event: "unlockable"; readonly message: string }
   | { readonly event: "spawned"; readonly id: string; readonly pid: number }
   | { readonly event: "failed"; readonly id: string; readonly message: string }
   | {

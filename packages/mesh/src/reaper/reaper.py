@@ -8,8 +8,13 @@ even by SIGKILL) it ends everything within FAREWELL_S.
     -> {"op": "spawn", "id", "argv", "env", "cwd", "log", "log_bytes_max", "logs_kept",
         "uid"?, "gid"?, "stop_signal"?, "sweep"?}
     -> {"op": "signal", "id", "signal": "TERM"}
+    <- {"event": "ready", "pid"} | {"event": "busy", "holder"} | {"event": "unlockable", "message"}
     <- {"event": "spawned", "id", "pid"} | {"event": "failed", "id", "message"}
     <- {"event": "exited", "id", "pid", "code", "signal", "tail"}
+
+With `--lock FILE` it holds a lock for as long as it lives, which is as long as anything that it
+started; the file names the supervisor. A lock that another holds is waited for only when that
+one's supervisor is gone.
 
 `sweep` marks a process (a worker) whose descendants must not outlive it.
 
@@ -18,6 +23,7 @@ TERM and INT, ends everything when its stdin is a pipe that closes, and exits as
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -29,6 +35,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 3.0
+LOCK_S = 8.0
 FAREWELL_S = 4.5
 SWEEP_S = 2.0
 POLL_S = 0.01
@@ -244,8 +251,8 @@ class Served(Reaper):
     def on_signal(self, *_):
         self.stopping = True
 
-    def run(self):
-        self.tell({"event": "ready", "pid": os.getpid()})
+    def run(self, first_event):
+        self.tell(first_event)
         while not self.stopping:
             self.turn(None)
             self.reap()
@@ -374,12 +381,44 @@ def drain(fd):
         pass
 
 
+def take_lock(path):
+    """Returns the event to tell: ready, or who holds the lock."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    end = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            holder = int(os.pread(fd, 32, 0) or b"0")
+            if time.monotonic() > end or is_alive(holder):
+                return {"event": "busy", "holder": holder}
+            time.sleep(POLL_S)
+        except OSError as error:
+            return {"event": "unlockable", "message": str(error)}
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, str(os.getppid()).encode(), 0)
+    return {"event": "ready", "pid": os.getpid()}
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return pid > 0
+
+
 def main(arguments):
     if arguments[:2] == ["--alone", "--"]:
         sys.exit(Alone(arguments[2:]).run())
-    if arguments:
-        sys.exit("usage: reaper.py [--alone -- COMMAND...]")
-    Served().run()
+    if arguments[:1] == ["--lock"]:
+        event = take_lock(arguments[1])
+    elif arguments:
+        sys.exit("usage: reaper.py [--lock FILE] | --alone -- COMMAND...")
+    else:
+        event = {"event": "ready", "pid": os.getpid()}
+    Served().run(event)
 
 
 if __name__ == "__main__":

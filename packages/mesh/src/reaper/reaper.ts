@@ -9,6 +9,8 @@ import { parseReaperEvent, type ReaperEvent } from "./reaper-event.ts";
 export interface ReaperOptions {
   readonly python: string;
   readonly env: Readonly<Record<string, string>>;
+  /** A file that only one reaper at a time holds; see `start`. */
+  readonly lock?: string;
   /** Called when the reaper itself is gone although nobody stopped it. */
   readonly onLost: () => void;
 }
@@ -38,6 +40,8 @@ export interface ReapedProcess {
 
 /** The process that is parent of all others of a mesh and outlives none of them. */
 export interface Reaper extends Service {
+  /** Throws StateError HOME_IN_USE naming the process whose reaper holds the lock. */
+  start(): Promise<void>;
   readonly pid: number;
   spawn(plan: ProcessPlan, options: SpawnOptions): Promise<ReapedProcess>;
   signal(name: string, signal: "TERM" | "INT" | "KILL"): void;
@@ -55,7 +59,10 @@ interface Pending {
   readonly ended: AbortController;
 }
 
-/** `spawn` throws StateError SPAWN_FAILED when the command cannot be executed. */
+/**
+ * `spawn` throws StateError SPAWN_FAILED when the command cannot be executed. When the reaper is
+ * gone, all processes count as ended.
+ */
 export function createReaper(options: ReaperOptions): Reaper {
   const processes = new Map<string, Pending>();
   const ready = Promise.withResolvers<number>();
@@ -63,10 +70,15 @@ export function createReaper(options: ReaperOptions): Reaper {
   let child: ReturnType<typeof startScript> | undefined;
   let pid = 0;
   let stopping = false;
+  let isGone = false;
 
   function onEvent(event: ReaperEvent): void {
     if (event.event === "ready") {
       ready.resolve(event.pid);
+      return;
+    }
+    if (event.event === "busy" || event.event === "unlockable") {
+      ready.reject(lockFailure(event, options.lock ?? ""));
       return;
     }
     const process = processes.get(event.id);
@@ -86,10 +98,15 @@ export function createReaper(options: ReaperOptions): Reaper {
   }
 
   function onGone(): void {
+    isGone = true;
     gone.resolve();
-    const lost = new StateError("REAPER_LOST", "the reaper ended unexpectedly");
-    ready.reject(lost);
-    for (const process of processes.values()) process.spawned.reject(lost);
+    ready.reject(reaperLost());
+    for (const process of processes.values()) {
+      process.spawned.reject(reaperLost());
+      process.spawned.promise.catch(() => {});
+      process.exit.resolve({ code: null, signal: null, tail: "" });
+      process.ended.abort();
+    }
     if (!stopping) options.onLost();
   }
 
@@ -106,9 +123,16 @@ export function createReaper(options: ReaperOptions): Reaper {
       createInterface({ input: child.stdout }).on("line", (line) =>
         onEvent(parseReaperEvent(line)),
       );
-      pid = await ready.promise;
+      try {
+        pid = await ready.promise;
+      } catch (error) {
+        stopping = true;
+        child.stdin.end();
+        throw error;
+      }
     },
     async spawn(plan, spawnOptions) {
+      if (isGone) throw reaperLost();
       const pending: Pending = {
         spawned: Promise.withResolvers(),
         exit: Promise.withResolvers(),
@@ -131,8 +155,29 @@ export function createReaper(options: ReaperOptions): Reaper {
   };
 }
 
+function reaperLost(): StateError {
+  return new StateError("REAPER_LOST", "the reaper, parent of all processes, is gone");
+}
+
+function lockFailure(
+  event: Extract<ReaperEvent, { event: "busy" | "unlockable" }>,
+  lock: string,
+): StateError {
+  if (event.event === "busy") {
+    return new StateError("HOME_IN_USE", `process ${event.holder} holds ${lock}`, {
+      metadata: { pid: String(event.holder) },
+    });
+  }
+  return new StateError(
+    "BAD_HOME",
+    `the file system of ${lock} cannot lock files (${event.message}): ` +
+      "choose a directory on a local disk with --home or TIDEMILL_HOME",
+  );
+}
+
 function startScript(options: ReaperOptions) {
-  return spawn(options.python, ["-I", "-S", reaperScript], {
+  const lock = options.lock === undefined ? [] : ["--lock", options.lock];
+  return spawn(options.python, ["-I", "-S", reaperScript, ...lock], {
     env: { ...options.env },
     cwd: "/",
     stdio: ["pipe", "pipe", "inherit"],

@@ -80,7 +80,8 @@ export async function planPostgres(
 
 /**
  * Runs statements against a server that is down, one a line, as its superuser. A database can be
- * prepared this way without a connection.
+ * prepared this way without a connection. What already exists counts as done, so that a preparation
+ * that was interrupted can be repeated.
  */
 export async function runSingleUser(
   site: PostgresSite,
@@ -94,7 +95,10 @@ export async function runSingleUser(
     },
     { input: statements.map((statement) => `${statement};\n\n`).join("") },
   );
-  if (result.code !== 0 || /^(ERROR|FATAL|PANIC):/m.test(result.stderr)) {
+  const failures = result.stderr
+    .split("\n")
+    .filter((line) => /(ERROR|FATAL|PANIC): /.test(line) && !line.includes("already exists"));
+  if (result.code !== 0 || failures.length > 0) {
     throw new StateError(
       "POSTGRES_INIT_FAILED",
       `could not prepare the databases in ${site.data}: ${lastLines(result.stderr)}`,

@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { Ports } from "@tidemill/config";
+import type { HomeLayout } from "../home/home-layout.ts";
+import { writeFileDurably } from "../home/write-file-durably.ts";
+
+export const processNames = ["postgres", "nats", "artifacts", "orchestrator", "worker"] as const;
+export type ProcessName = (typeof processNames)[number];
+
+export type ProcessState = "starting" | "serving" | "waiting" | "stopped";
+
+export interface ProcessRecord {
+  readonly state: ProcessState;
+  readonly pid?: number | undefined;
+  /** Clock ticks after boot at which the pid was started: tells it from a later one. */
+  readonly startTicks?: number | undefined;
+  readonly restarts: number;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+}
+
+export interface MeshUrls {
+  readonly orchestrator: string;
+  readonly artifacts: string;
+  readonly postgres: string;
+  readonly nats: string;
+}
+
+/** run/supervisor.json: what runs on a home. */
+export interface RunRecord {
+  readonly pid: number;
+  readonly startTicks?: number | undefined;
+  readonly startedMs: number;
+  readonly portOffset: number;
+  readonly ports: Ports;
+  readonly urls: MeshUrls;
+  /** Where the database lies: for root that may be outside the home. */
+  readonly postgresDirectory: string;
+  readonly processes: Readonly<Partial<Record<ProcessName, ProcessRecord>>>;
+}
+
+export async function readRunRecord(layout: HomeLayout): Promise<RunRecord | undefined> {
+  if (!existsSync(layout.record)) return undefined;
+  // Written by a rename, so it is whole whenever it is there.
+  return JSON.parse(await readFile(layout.record, "utf8"));
+}
+
+export async function writeRunRecord(layout: HomeLayout, record: RunRecord): Promise<void> {
+  await writeFileDurably(layout.record, `${JSON.stringify(record, null, 2)}\n`, { sync: false });
+}
+
+const START_TICKS_FIELD = 19;
+
+/** When a process was started, in ticks after boot; undefined without /proc or when it is gone. */
+export async function startTicksOf(pid: number): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // The fields after the command, which stands in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[START_TICKS_FIELD]);
+  return stat === "" || fields[0] === "Z" ? undefined : ticks;
+}
+
+/** Whether a recorded process is still that process. */
+export async function isRunning(
+  process_: Pick<ProcessRecord, "pid" | "startTicks">,
+): Promise<boolean> {
+  if (process_.pid === undefined) return false;
+  if (process_.startTicks !== undefined) {
+    return (await startTicksOf(process_.pid)) === process_.startTicks;
+  }
+  try {
+    process.kill(process_.pid, 0);
+    return true;
+  } catch {
+    // No such process, or one of another user that took over the number.
+    return false;
+  }
+}
+
+export function meshUrls(ports: Ports): MeshUrls {
+  return {
+    orchestrator: `http://127.0.0.1:${ports.orchestratorHttp}`,
+    artifacts: `http://127.0.0.1:${ports.artifactsHttp}`,
+    postgres: `postgres://127.0.0.1:${ports.postgres}`,
+    nats: `nats://127.0.0.1:${ports.nats}`,
+  };
+}
