@@ -1,5 +1,5 @@
 import { coerceValue, describeValue, typeName } from "./coerce-parameter.ts";
-import { isJson } from "./json-text.ts";
+import { isJson, jsonKind } from "./json-text.ts";
 import type { Artifacts, ArtifactValue, Parameters, ParameterValue } from "./parameter-value.ts";
 import type { DagPlan } from "./plan.ts";
 import type { Task } from "./run.ts";
@@ -38,6 +38,11 @@ export function collectContainerOutputs(
     const values = own(produced.artifacts, name);
     if (values === undefined || values.length === 0) throw missing(`output artifact "${name}"`);
     for (const value of values) {
+      const { metadataJson } = value;
+      if (metadataJson !== "" && !(isJson(metadataJson) && jsonKind(metadataJson) === "struct")) {
+        const what = `the metadata of output artifact "${name}" must be a JSON object`;
+        throw new TaskFault("OUTPUT_TYPE", what);
+      }
       if (value.schemaTitle === type.schemaTitle && value.instanceSchema === type.instanceSchema) {
         continue;
       }

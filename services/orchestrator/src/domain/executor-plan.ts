@@ -1,4 +1,4 @@
-import { type ArgumentPlan, parseArgument } from "./argument-plan.ts";
+import { type ArgumentPlan, parseArgument, visitArgument } from "./argument-plan.ts";
 import type { Component, Executor } from "./ir.ts";
 import { isLiteral, type Piece, parseTemplate, type Template } from "./placeholders.ts";
 
@@ -10,8 +10,8 @@ export interface ExecutorPlan {
   readonly env: readonly { readonly name: string; readonly value: Template }[];
   readonly resources: ResourcesPlan;
   /**
-   * Whether image, variables or resources depend on values: then they are worked out before the
-   * task is queued, so that what is wrong with them fails the task and not the engine.
+   * Whether some text depends on values or variables: then everything is worked out before the
+   * task is queued, so that what is wrong with it fails the task and not the engine.
    */
   readonly dynamic: boolean;
 }
@@ -42,15 +42,33 @@ export function compileExecutor(executor: Executor, component: Component): Execu
     memoryLimit: parseTemplate(executor.resources.memoryLimit).template,
     acceleratorCount: parseTemplate(executor.resources.acceleratorCount).template,
   };
+  const command = executor.command.map((text) => parseArgument(text, isKnown));
+  const args = executor.args.map((text) => parseArgument(text, isKnown));
   const values = [image, ...env.map((variable) => variable.value), ...Object.values(resources)];
-  return {
-    image,
-    command: executor.command.map((text) => parseArgument(text, isKnown)),
-    args: executor.args.map((text) => parseArgument(text, isKnown)),
-    env,
-    resources,
-    dynamic: !values.every(isLiteral),
-  };
+  const dynamic =
+    !values.every(isLiteral) ||
+    env.some(({ value }) => refersToVariable(value)) ||
+    [...command, ...args].some((argument) => isDynamic(argument, env.length > 0));
+  return { image, command, args, env, resources, dynamic };
+}
+
+function isDynamic(argument: ArgumentPlan, hasVariables: boolean): boolean {
+  let dynamic = false;
+  visitArgument(argument, {
+    text: (template) => {
+      // What the worker alone fills in needs no check here.
+      const known = template.some(
+        ({ kind }) => kind === "inputParameter" || kind === "inputArtifact",
+      );
+      dynamic ||= known || (hasVariables && refersToVariable(template));
+    },
+    input: () => {},
+  });
+  return dynamic;
+}
+
+function refersToVariable(template: Template): boolean {
+  return template.some((piece) => piece.kind === "literal" && piece.text.includes("$("));
 }
 
 /** Whether a component has what a placeholder names. */

@@ -265,6 +265,20 @@ describe("compileConstant", () => {
   });
 });
 
+describe("checkAttempt", () => {
+  it("fails a task whose variables or arguments grow without bound", () => {
+    const doubling = Array.from({ length: 40 }, (_, index) => ({
+      name: `V${index}`,
+      value: index === 0 ? "0123456789" : `$(V${index - 1})$(V${index - 1})`,
+    }));
+    const driver = withArguments([], { container: { env: doubling } });
+    assert.equal(driver.task("use").error?.reason, "VALUE_TOO_LARGE");
+    const args = Array.from({ length: 1_200 }, () => P("text"));
+    const given = { text: "x".repeat(60_000) };
+    assert.equal(withArguments(args, { given }).task("use").error?.reason, "VALUE_TOO_LARGE");
+  });
+});
+
 describe("expandVariables", () => {
   it("replaces each reference once and leaves what is inserted alone", () => {
     assert.equal(expandVariables("$(A)$(A)", { A: "$(B)", B: "no" }), "$(B)$(B)");

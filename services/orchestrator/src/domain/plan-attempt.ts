@@ -43,8 +43,37 @@ export interface AttemptSpec {
   readonly optionalOutputs: readonly string[];
 }
 
+/** Characters of all arguments and variables of an attempt, values put in. */
+export const ATTEMPT_TEXT_LENGTH_MAX = 64 * 1024 * 1024;
+
 /** The attempt of a container task that is queued or running, under the id it was dispatched with. */
 export function planAttempt(run: Run, task: Task, attemptId: string): AttemptSpec {
+  return plan(run, task, attemptId, {
+    parameters: task.inputParameters,
+    artifacts: task.inputArtifacts,
+  });
+}
+
+/**
+ * Throws TaskFault when a container task could not be planned with these inputs: then it fails
+ * before it is queued.
+ */
+export function checkAttempt(run: Run, task: Task, inputs: Inputs): void {
+  if (task.plan.body.kind !== "container" || !task.plan.body.executor.dynamic) return;
+  const { image } = plan(run, task, ATTEMPT_ID_SAMPLE, inputs);
+  if (image.trim() !== "") return;
+  throw new TaskFault("IMAGE_MISSING", "the image, which comes from a parameter, is empty");
+}
+
+/** As long as a real one, since it is part of addresses. */
+const ATTEMPT_ID_SAMPLE = "00000000-0000-7000-8000-000000000000";
+
+export interface Inputs {
+  readonly parameters: Parameters;
+  readonly artifacts: Artifacts;
+}
+
+function plan(run: Run, task: Task, attemptId: string, inputs: Inputs): AttemptSpec {
   const executor = executorOf(task);
   const { outputs } = task.plan.component;
   const taskRootUri = [withoutQuery(run.pipelineRoot), run.root.plan.key, run.id, task.plan.key]
@@ -56,45 +85,48 @@ export function planAttempt(run: Run, task: Task, attemptId: string): AttemptSpe
     const nothing = { id: "", digest: "", tree: false, sizeBytes: 0 };
     outputArtifacts[name] = [{ ...nothing, ...type, name, uri, metadataJson }];
   }
-  const env = planEnv(run, task, executor, task.inputParameters);
-  const place: Place = { run, task, outputArtifacts, env };
+  const budget: Budget = { left: ATTEMPT_TEXT_LENGTH_MAX };
+  const env = planEnv(run, task, executor, { parameters: inputs.parameters, budget });
+  const place: Place = { run, task, inputs, outputArtifacts, env, budget };
   return {
-    image: renderText(run, task, executor.image, task.inputParameters),
+    image: renderText(run, task, executor.image, inputs.parameters),
     command: executor.command.flatMap((argument) => planArgument(place, argument)),
     args: executor.args.flatMap((argument) => planArgument(place, argument)),
     env,
-    inputParameters: task.inputParameters,
-    inputArtifacts: task.inputArtifacts,
+    inputParameters: inputs.parameters,
+    inputArtifacts: inputs.artifacts,
     outputParameterTypes: Object.fromEntries(
       [...outputs.parameters].map(([name, { type }]) => [name, type]),
     ),
     outputArtifacts,
-    resources: planResources(run, task, executor.resources, task.inputParameters),
+    resources: planResources(run, task, executor.resources, inputs.parameters),
     taskRootUri,
     optionalOutputs: [],
   };
 }
 
-/**
- * Throws TaskFault when a container task could not be planned with these inputs: then it fails
- * before it is queued.
- */
-export function checkAttempt(run: Run, task: Task, parameters: Parameters): void {
-  if (task.plan.body.kind !== "container") return;
-  const { executor } = task.plan.body;
-  if (!executor.dynamic) return;
-  if (renderText(run, task, executor.image, parameters).trim() === "") {
-    throw new TaskFault("IMAGE_MISSING", "the image, which comes from a parameter, is empty");
-  }
-  planEnv(run, task, executor, parameters);
-  planResources(run, task, executor.resources, parameters);
-}
-
 interface Place {
   readonly run: Run;
   readonly task: Task;
+  readonly inputs: Inputs;
   readonly outputArtifacts: Artifacts;
   readonly env: Readonly<Record<string, string>>;
+  readonly budget: Budget;
+}
+
+/** A short text can stand for a long one by placeholders and variables, so what they give is counted. */
+interface Budget {
+  left: number;
+}
+
+function spend(budget: Budget, text: string): string {
+  budget.left -= text.length;
+  if (budget.left >= 0) return text;
+  throw new TaskFault(
+    "VALUE_TOO_LARGE",
+    `its arguments and variables are longer than ${ATTEMPT_TEXT_LENGTH_MAX} characters once ` +
+      "values are put in (ATTEMPT_TEXT_LENGTH_MAX); pass large values as artifacts",
+  );
 }
 
 function executorOf(task: Task): ExecutorPlan {
@@ -106,20 +138,21 @@ function planEnv(
   run: Run,
   task: Task,
   executor: ExecutorPlan,
-  parameters: Parameters,
+  { parameters, budget }: { readonly parameters: Parameters; readonly budget: Budget },
 ): Record<string, string> {
   const env: Record<string, string> = {};
   for (const { name, value } of executor.env) {
-    env[name] = expandVariables(renderText(run, task, value, parameters), env);
+    const text = renderText(run, task, value, parameters);
+    env[name] = spend(budget, expandVariables(text, env));
   }
   return env;
 }
 
 function planArgument(place: Place, argument: ExecutorPlan["args"][number]): Argument[] {
-  const { inputParameters, inputArtifacts } = place.task;
+  const { parameters, artifacts } = place.inputs;
   const isPresent = (name: string): boolean => {
-    if (Object.hasOwn(inputArtifacts, name)) return true;
-    const value = Object.hasOwn(inputParameters, name) ? inputParameters[name] : undefined;
+    if (Object.hasOwn(artifacts, name)) return true;
+    const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     return value !== undefined && !(value.kind === "json" && value.json.trim() === "null");
   };
   return expandArgument(argument, isPresent).map((template) => fillIn(place, template));
@@ -130,6 +163,7 @@ function fillIn(place: Place, template: Template): Argument {
   const parts: ArgumentPart[] = [];
   for (const piece of template) {
     const part = planPiece(place, piece);
+    if (part.kind === "literal") spend(place.budget, part.text);
     const last = parts.at(-1);
     if (part.kind === "literal" && last?.kind === "literal") {
       parts[parts.length - 1] = { kind: "literal", text: last.text + part.text };
@@ -141,7 +175,7 @@ function fillIn(place: Place, template: Template): Argument {
 }
 
 function planPiece(place: Place, piece: Piece): ArgumentPart {
-  const { run, task } = place;
+  const { run, task, inputs } = place;
   switch (piece.kind) {
     case "literal":
       return { kind: "literal", text: expandVariables(piece.text, place.env) };
@@ -153,17 +187,17 @@ function planPiece(place: Place, piece: Piece): ArgumentPart {
     case "job":
       return { kind: "literal", text: jobText(run, task, piece.field) };
     case "inputParameter":
-      return planParameter(piece.name, task.inputParameters);
+      return planParameter(piece.name, inputs.parameters);
     case "inputArtifact":
     case "outputArtifact": {
       const input = piece.kind === "inputArtifact";
       if (piece.field !== "path") {
-        const artifacts = input ? task.inputArtifacts : place.outputArtifacts;
+        const artifacts = input ? inputs.artifacts : place.outputArtifacts;
         return { kind: "literal", text: artifactText(piece, artifacts) };
       }
       if (!input) return { kind: "outputArtifactPath", name: piece.name };
       // An optional artifact that was not given has no path.
-      return Object.hasOwn(task.inputArtifacts, piece.name)
+      return Object.hasOwn(inputs.artifacts, piece.name)
         ? { kind: "inputArtifactPath", name: piece.name }
         : { kind: "literal", text: "" };
     }

@@ -302,7 +302,7 @@ function activate(work: Work, task: Task): void {
   let inputs: ReturnType<typeof resolveInputs>;
   try {
     inputs = resolveInputs(work.run, task);
-    checkAttempt(work.run, task, inputs.parameters);
+    checkAttempt(work.run, task, inputs);
   } catch (error) {
     if (!(error instanceof TaskFault)) throw error;
     emit(work, { kind: "taskFailed", taskId: task.id, error: error.toTaskError() });
