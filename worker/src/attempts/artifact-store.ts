@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Client } from "@connectrpc/connect";
+import { IntegrityError, isRetriable } from "@tidemill/errors";
+import { backoff, wait } from "@tidemill/lifecycle";
+import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
+import type { ArtifactValue } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
+import type { Logger } from "@tidemill/telemetry";
+import { type BlobClient, type BlobDigest, digestFile } from "./blob-client.ts";
+import { inParallel } from "./in-parallel.ts";
+import { listTree } from "./list-tree.ts";
+import { isInside } from "./local-paths.ts";
+
+/** What was uploaded: one blob, or a tree of files. */
+export interface UploadedContent extends BlobDigest {
+  readonly tree: boolean;
+}
+
+export interface ArtifactStoreOptions {
+  readonly blobs: BlobClient;
+  readonly artifacts: Client<typeof ArtifactService>;
+  readonly log: Logger;
+}
+
+const SMALL_BYTES_MAX = 1024 * 1024;
+const TRANSFERS_MAX = 8;
+const MISSING_PAGE_MAX = 10_000;
+const RETRY = { initialMs: 100, maxMs: 5_000 };
+const REQUEST_ID_CHARS = 32;
+
+/** Artifacts of tasks, between the local disk and the artifact service. */
+export class ArtifactStore {
+  readonly #options: ArtifactStoreOptions;
+
+  constructor(options: ArtifactStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Repeats `work` while the artifact service is away; the attempt's stop ends the waiting. */
+  async persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    setMaxListeners(0, signal);
+    const delays = backoff(RETRY);
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isRetriable(error) || !isKnown(error)) throw error;
+        this.#options.log.warn("artifacts is away, trying again", { error });
+        if (!(await wait(delays.nextMs(), signal))) throw error;
+      }
+    }
+  }
+
+  /** Puts an input's content at `path`, whole or not at all. */
+  async download(namespace: string, artifact: ArtifactValue, path: string): Promise<void> {
+    const temporary = `${path}.download`;
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    if (artifact.tree) await this.#downloadTree(namespace, artifact.digest, temporary);
+    else await this.#options.blobs.getFile(artifact.digest, temporary);
+    await rm(path, { recursive: true, force: true });
+    await rename(temporary, path);
+  }
+
+  /**
+   * Uploads a file, or a directory with all that is in it; undefined when there is neither. Throws
+   * InvalidError ARTIFACT_PATH_INVALID for a link that leaves the directory.
+   */
+  async upload(
+    namespace: string,
+    path: string,
+    requestId: string,
+  ): Promise<UploadedContent | undefined> {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return undefined;
+    if (found.isDirectory()) return await this.#uploadTree(namespace, path, requestId);
+    if (!found.isFile()) return undefined;
+    const { blobs } = this.#options;
+    if (found.size <= SMALL_BYTES_MAX) {
+      return { ...(await blobs.putBytes(await readFile(path))), tree: false };
+    }
+    const blob = await digestFile(path);
+    await this.#uploadMissing(namespace, new Map([[blob.digest, { path, ...blob }]]));
+    return { ...blob, tree: false };
+  }
+
+  async #downloadTree(namespace: string, digest: string, directory: string): Promise<void> {
+    const { artifacts, blobs } = this.#options;
+    const { tree } = await artifacts.getTree({ namespace, digest });
+    await mkdir(directory, { recursive: true });
+    await inParallel(tree?.files ?? [], TRANSFERS_MAX, async (file) => {
+      const path = join(directory, file.path);
+      if (!isInside(path, directory)) {
+        throw new IntegrityError("TREE_PATH_INVALID", `tree ${digest} holds "${file.path}"`);
+      }
+      await mkdir(dirname(path), { recursive: true });
+      await blobs.getFile(file.blobDigest, path, file.executable);
+    });
+  }
+
+  async #uploadTree(
+    namespace: string,
+    directory: string,
+    requestId: string,
+  ): Promise<UploadedContent> {
+    const files = await listTree(directory);
+    const digests = new Map<string, BlobDigest & { path: string }>();
+    const entries: { path: string; blobDigest: string; sizeBytes: bigint; executable: boolean }[] =
+      [];
+    await inParallel(files, TRANSFERS_MAX, async ({ path, executable }) => {
+      const full = join(directory, path);
+      const blob = await digestFile(full);
+      digests.set(blob.digest, { ...blob, path: full });
+      const { digest: blobDigest, sizeBytes } = blob;
+      entries.push({ path, blobDigest, sizeBytes: BigInt(sizeBytes), executable });
+    });
+    await this.#uploadMissing(namespace, digests);
+    entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+    const request = { namespace, requestId: `${requestId}-tree`, files: entries };
+    const { tree } = await this.#options.artifacts.createTree(request);
+    return { digest: tree?.digest ?? "", sizeBytes: Number(tree?.sizeBytes ?? 0n), tree: true };
+  }
+
+  async #uploadMissing(
+    namespace: string,
+    blobs: ReadonlyMap<string, BlobDigest & { readonly path: string }>,
+  ): Promise<void> {
+    const digests = [...blobs.keys()];
+    for (let at = 0; at < digests.length; at += MISSING_PAGE_MAX) {
+      const page = digests.slice(at, at + MISSING_PAGE_MAX);
+      const { missingDigests } = await this.#options.artifacts.findMissingBlobs({
+        ...{ namespace, digests: page },
+      });
+      await inParallel(missingDigests, TRANSFERS_MAX, async (digest) => {
+        const blob = blobs.get(digest);
+        if (blob !== undefined) await this.#options.blobs.putFile(blob.path, blob);
+      });
+    }
+  }
+}
+
+/** The same for the same output of the same attempt, so that a repetition makes nothing twice. */
+export function outputRequestId(attemptId: string, output: string, index: number): string {
+  const digest = createHash("sha256").update(`${output}\0${index}`).digest("hex");
+  return `${attemptId}-${digest.slice(0, REQUEST_ID_CHARS)}`;
+}
+
+/** Errors of our own classes say whether they may be tried again; others are bugs. */
+function isKnown(error: unknown): boolean {
+  return error instanceof Error && "retriable" in error;
+}

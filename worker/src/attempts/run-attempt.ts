@@ -1,0 +1,270 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { assertNever, messageOf, StateError, TidemillError } from "@tidemill/errors";
+import type { Clock } from "@tidemill/lifecycle";
+import { AttemptState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import {
+  type AttemptFinishedSchema,
+  AttemptPhase,
+  type StartAttempt,
+} from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
+import type { Logger } from "@tidemill/telemetry";
+import type { Runner, TaskEnd, TaskExit } from "../runners/runner.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import { outputRequestId } from "./artifact-store.ts";
+import type { AttemptControl } from "./attempt-control.ts";
+import { collectOutputs, type OutputSink, type Outputs } from "./collect-outputs.ts";
+import { type AttemptLayout, layOutAttempt } from "./executor-input.ts";
+import type { Lineage } from "./lineage.ts";
+import { localPathOf } from "./local-paths.ts";
+import { resourceWarnings, type WorkerResources } from "./resource-warnings.ts";
+import type { AttemptDirectories, RunDirectories } from "./run-directories.ts";
+
+export interface AttemptContext {
+  readonly runner: Runner;
+  readonly store: ArtifactStore;
+  readonly lineage: Lineage;
+  readonly directories: RunDirectories;
+  readonly resources: WorkerResources;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface AttemptHooks {
+  onPhase(phase: AttemptPhase): void;
+  onStarted(): void;
+  /** A line for the `system` log. */
+  onRemark(text: string): void;
+}
+
+export type Finish = Omit<
+  MessageInitShape<typeof AttemptFinishedSchema>,
+  "attempt" | "$typeName" | "$unknown"
+>;
+
+const STDERR_TAIL_BYTES = 4_096;
+const STDERR_LINE_CHARS = 500;
+
+interface Attempt {
+  readonly context: AttemptContext;
+  readonly start: StartAttempt;
+  readonly control: AttemptControl;
+  readonly hooks: AttemptHooks;
+  readonly directories: AttemptDirectories;
+}
+
+/** Runs one attempt from its inputs to its recorded outputs. Never rejects: the report says it all. */
+export async function runAttempt(
+  context: AttemptContext,
+  start: StartAttempt,
+  control: AttemptControl,
+  { hooks, directories }: { hooks: AttemptHooks; directories: AttemptDirectories },
+): Promise<Finish> {
+  const attempt: Attempt = { context, start, control, hooks, directories };
+  control.warnings.push(...resourceWarnings(start.resources, context.resources));
+  let report: Finish;
+  try {
+    report = await execute(attempt);
+  } catch (error) {
+    report = describeFailure(attempt, error);
+  }
+  const { startedAtMs, warnings, limits } = control;
+  return {
+    ...report,
+    ...{ warnings, limits: [...limits] },
+    ...(startedAtMs === undefined ? {} : { startedAt: timestampFromMs(startedAtMs) }),
+    finishedAt: timestampFromMs(context.clock.now()),
+  };
+}
+
+async function execute(attempt: Attempt): Promise<Finish> {
+  const { context, start, control, hooks, directories } = attempt;
+  const parameters = await loadParameters(attempt);
+  const layout = layOutAttempt(start, parameters, directories, directories.outputs);
+  const staging = stageInputs(attempt);
+  // When the runner refuses first, a failed download must not go unheard.
+  staging.catch(() => undefined);
+  const task = await context.runner.prepare({
+    ...{ attemptId: attemptIdOf(start), image: start.image },
+    ...{ command: layout.command, args: layout.args, signal: control.aborted },
+    hooks: {
+      onBuilding: () => hooks.onPhase(AttemptPhase.BUILDING),
+      onWarning: (remark) => control.warnings.push(remark),
+      onRemark: hooks.onRemark,
+    },
+  });
+  await staging;
+  control.aborted.throwIfAborted();
+  control.attach(task);
+  const end = await task.run({
+    directory: directories.work,
+    mounts: directories.mounts,
+    stdoutPath: join(directories.logs, "stdout"),
+    stderrPath: join(directories.logs, "stderr"),
+    env: start.env,
+    onStarted(limits) {
+      control.onStarted(limits, context.clock.now());
+      hooks.onStarted();
+    },
+  });
+  return await describeEnd(attempt, layout, end);
+}
+
+/** Values that came as blobs are fetched; all of them are JSON text then. */
+async function loadParameters(attempt: Attempt): Promise<ReadonlyMap<string, string>> {
+  const { context, start, control } = attempt;
+  const entries = Object.entries(start.inputParameters).map(async ([name, { value }]) => {
+    switch (value.case) {
+      case "json":
+        return [name, value.value] as const;
+      case "blob": {
+        const { digest } = value.value;
+        const fetch = () => context.lineage.loadText(digest);
+        return [name, await context.store.persist(control.aborted, fetch)] as const;
+      }
+      case undefined:
+        return [name, "null"] as const;
+      default:
+        return assertNever(value, "value");
+    }
+  });
+  return new Map(await Promise.all(entries));
+}
+
+async function stageInputs({
+  context,
+  start,
+  control,
+  hooks,
+  directories,
+}: Attempt): Promise<void> {
+  const { namespace = "", runId = "" } = start.attempt ?? {};
+  const inputs = Object.values(start.inputArtifacts).flatMap(({ artifacts }) => artifacts);
+  await Promise.all(
+    inputs
+      .filter((artifact) => artifact.digest !== "")
+      .map((artifact) => {
+        const path = localPathOf(artifact.uri, directories, artifact.schemaTitle);
+        return context.directories.stage(runId, path, artifact.digest, async () => {
+          hooks.onPhase(AttemptPhase.STAGING);
+          await context.store.persist(control.aborted, () =>
+            context.store.download(namespace, artifact, path),
+          );
+        });
+      }),
+  );
+}
+
+async function describeEnd(attempt: Attempt, layout: AttemptLayout, end: TaskEnd): Promise<Finish> {
+  const { control, start } = attempt;
+  if (control.stopCause !== undefined) return describeStop(control, end);
+  if (end.kind === "lost") return lost("what watched the task was killed");
+  if (end.code !== 0 || end.signal !== 0) return describeExit(attempt, end);
+  const outputs = await collectOutputs({
+    ...{ start, layout, directories: attempt.directories },
+    sink: outputSink(attempt),
+  });
+  return succeeded(outputs);
+}
+
+function succeeded({ parameters, artifacts }: Outputs): Finish {
+  return {
+    state: AttemptState.SUCCEEDED,
+    outputParameters: parameters,
+    outputArtifacts: artifacts,
+  };
+}
+
+function outputSink({ context, start, control, hooks, directories }: Attempt): OutputSink {
+  const { namespace = "", runId = "" } = start.attempt ?? {};
+  const attemptId = attemptIdOf(start);
+  const persist = <T>(work: () => Promise<T>) => context.store.persist(control.aborted, work);
+  let isUploading = false;
+  const uploading = () => {
+    if (!isUploading) hooks.onPhase(AttemptPhase.UPLOADING);
+    isUploading = true;
+  };
+  return {
+    onWarning: (remark) => control.warnings.push(remark),
+    putText: (json) => persist(() => context.lineage.storeText(json)),
+    async upload(path, output, index) {
+      const requestId = outputRequestId(attemptId, output, index);
+      const content = await persist(() => context.store.upload(namespace, path, requestId));
+      if (content === undefined) return undefined;
+      uploading();
+      if (path.startsWith(directories.mounts)) {
+        await context.directories.keep(runId, path, content.digest);
+      }
+      return content;
+    },
+    record: (artifact, output, index) =>
+      persist(() => context.lineage.record(start, artifact, output, index)),
+  };
+}
+
+function describeExit({ directories }: Attempt, end: TaskExit): Finish {
+  const said = lastLineOf(join(directories.logs, "stderr"));
+  const suffix = said === "" ? "" : `: ${said}`;
+  const error =
+    end.signal === 0
+      ? { reason: "EXIT_CODE", message: `the task ended with exit code ${end.code}${suffix}` }
+      : { reason: "SIGNAL", message: `the task was ended by signal ${end.signal}${suffix}` };
+  return {
+    ...{ state: AttemptState.FAILED, error },
+    ...(end.signal === 0 ? { exitCode: end.code } : { signal: end.signal }),
+  };
+}
+
+function describeStop(control: AttemptControl, end: TaskEnd | undefined): Finish {
+  if (control.stopCause === "worker-stopping") return lost("the worker was stopped");
+  const exit = end?.kind === "exited" ? end : undefined;
+  return {
+    state: AttemptState.CANCELED,
+    ...(exit === undefined ? {} : { exitCode: exit.signal === 0 ? exit.code : 0 }),
+    signal: exit?.signal ?? 0,
+    error: { reason: "CANCELED", message: "the attempt was stopped" },
+  };
+}
+
+function lost(why: string): Finish {
+  const message = `the attempt was lost: ${why}`;
+  return { state: AttemptState.LOST, error: { reason: "LOST", message } };
+}
+
+/** What is the user's fails the task; what is ours loses the attempt, which is then run again. */
+function describeFailure({ context, control }: Attempt, error: unknown): Finish {
+  if (control.stopCause !== undefined) return describeStop(control, undefined);
+  if (error instanceof TidemillError && !error.retriable) {
+    const { reason, message } = error;
+    return { state: AttemptState.FAILED, error: { reason, message } };
+  }
+  context.log.error("an attempt could not be run", { error });
+  return lost(messageOf(error));
+}
+
+function attemptIdOf({ attempt }: StartAttempt): string {
+  if (attempt === undefined) throw new StateError("ATTEMPT_UNNAMED", "an attempt came without id");
+  return attempt.attemptId;
+}
+
+/** What Python prints last is what went wrong. */
+function lastLineOf(path: string): string {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    // It never came to print anything.
+    return "";
+  }
+  try {
+    const { size } = fstatSync(file);
+    const tail = Buffer.alloc(Math.min(size, STDERR_TAIL_BYTES));
+    readSync(file, tail, 0, tail.length, size - tail.length);
+    const lines = tail.toString("utf8").split("\n");
+    return (lines.findLast((line) => line.trim() !== "") ?? "").trim().slice(0, STDERR_LINE_CHARS);
+  } finally {
+    closeSync(file);
+  }
+}

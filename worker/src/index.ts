@@ -1,0 +1,2 @@
+export { readConfig, type WorkerConfig } from "./config.ts";
+export { createWorkerService, type WorkerOverrides, type WorkerServer } from "./service.ts";

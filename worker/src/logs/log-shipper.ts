@@ -1,0 +1,156 @@
+import { appendFileSync, type FSWatcher, watch } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "@connectrpc/connect";
+import { isRetriable, OutOfRangeError } from "@tidemill/errors";
+import { backoff, wait } from "@tidemill/lifecycle";
+import type { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
+import type { Logger } from "@tidemill/telemetry";
+
+export interface LogShipperOptions {
+  readonly client: Client<typeof LogService>;
+  /** Holds the files `stdout`, `stderr` and `system`. */
+  readonly directory: string;
+  readonly namespace: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly attempt: number;
+  readonly log: Logger;
+  /** Gives up when it aborts. */
+  readonly signal: AbortSignal;
+}
+
+const STREAMS = ["stdout", "stderr", "system"] as const;
+type Stream = (typeof STREAMS)[number];
+
+/** What comes within this time goes in one call: a short task's whole output does. */
+const COALESCE_MS = 50;
+const CHUNK_BYTES = 512 * 1024;
+const RETRY = { initialMs: 100, maxMs: 5_000 };
+
+/**
+ * Sends the files that an attempt's output lands in to the log store, as they grow. Files are the
+ * buffer: however fast a task prints, and however long the store is away, memory stays flat.
+ */
+export class LogShipper {
+  readonly #options: LogShipperOptions;
+  readonly #watcher: FSWatcher;
+  readonly #tails: ReadonlyMap<Stream, Tail>;
+  #timer: NodeJS.Timeout | undefined;
+  #hasChanged = false;
+  #pumping: Promise<void> = Promise.resolve();
+
+  constructor(options: LogShipperOptions) {
+    this.#options = options;
+    this.#tails = new Map(STREAMS.map((stream) => [stream, new Tail(options, stream)]));
+    this.#watcher = watch(options.directory, () => this.#pumpSoon());
+    // A directory that vanishes ends the attempt in other ways than through its log.
+    this.#watcher.on("error", () => undefined);
+  }
+
+  /** A line of the worker's own for the reader of the log. */
+  remark(text: string): void {
+    appendFileSync(join(this.#options.directory, "system"), `${text}\n`);
+  }
+
+  /** Sends what is left and seals. The task has ended, so the files have their final size. */
+  async finish(): Promise<void> {
+    this.#watcher.close();
+    this.#hasChanged = false;
+    clearTimeout(this.#timer);
+    await this.#pumping;
+    await this.#pump();
+    for (const tail of this.#tails.values()) await tail.seal();
+  }
+
+  #pumpSoon(): void {
+    this.#hasChanged = true;
+    this.#timer ??= setTimeout(() => {
+      this.#hasChanged = false;
+      this.#pumping = this.#pump().finally(() => {
+        this.#timer = undefined;
+        if (this.#hasChanged) this.#pumpSoon();
+      });
+    }, COALESCE_MS);
+  }
+
+  async #pump(): Promise<void> {
+    await Promise.all([...this.#tails.values()].map((tail) => tail.pump()));
+  }
+}
+
+/** One file and how much of it the store has. */
+class Tail {
+  readonly #options: LogShipperOptions;
+  readonly #stream: Stream;
+  #offset = 0;
+  #file: FileHandle | undefined;
+  #hasGivenUp = false;
+
+  constructor(options: LogShipperOptions, stream: Stream) {
+    this.#options = options;
+    this.#stream = stream;
+  }
+
+  async pump(): Promise<void> {
+    this.#file ??= await open(join(this.#options.directory, this.#stream)).catch(() => undefined);
+    const file = this.#file;
+    if (file === undefined) return;
+    for (;;) {
+      if (this.#hasGivenUp) return;
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, this.#offset);
+      if (bytesRead === 0) return;
+      const offset = BigInt(this.#offset);
+      const data = chunk.subarray(0, bytesRead);
+      await this.#persist(async () => {
+        await this.#options.client.appendLog({ key: this.#key(), offset, data });
+        this.#offset += bytesRead;
+      });
+    }
+  }
+
+  async seal(): Promise<void> {
+    await this.#file?.close();
+    // The worker rarely has anything to say, and a log that never began needs no end.
+    if (this.#stream === "system" && this.#offset === 0) return;
+    const sizeBytes = BigInt(this.#offset);
+    await this.#persist(async () => {
+      await this.#options.client.sealLog({ key: this.#key(), sizeBytes });
+    });
+  }
+
+  #key() {
+    const { namespace, runId, taskId, attempt } = this.#options;
+    return { namespace, runId, taskId, attempt, stream: this.#stream };
+  }
+
+  /** Repeats while the store is away. What it refuses for good is lost, and said so once. */
+  async #persist(work: () => Promise<void>): Promise<void> {
+    if (this.#hasGivenUp) return;
+    const delays = backoff(RETRY);
+    const { log, signal, taskId } = this.#options;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (this.#resume(error)) return;
+        const isOver = !isRetriable(error) || !(await wait(delays.nextMs(), signal));
+        if (!isOver) continue;
+        this.#hasGivenUp = true;
+        log.warn("a log is not complete", { task_id: taskId, stream: this.#stream, error });
+        return;
+      }
+    }
+  }
+
+  /** A store that lost its tail in a crash says where to go on. */
+  #resume(error: unknown): boolean {
+    if (!(error instanceof OutOfRangeError)) return false;
+    const sizeBytes = Number(error.metadata.size_bytes);
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes >= this.#offset)
+      return false;
+    this.#offset = sizeBytes;
+    return true;
+  }
+}

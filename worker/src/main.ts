@@ -1,0 +1,9 @@
+import { stopSignal } from "@tidemill/lifecycle";
+import { readConfig } from "./config.ts";
+import { createWorkerService } from "./service.ts";
+
+const stopped = stopSignal();
+const worker = createWorkerService(readConfig(process.env));
+await worker.start();
+await stopped;
+await worker.stop();

@@ -1,0 +1,197 @@
+import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import {
+  type Clock,
+  type IdSource,
+  type Service,
+  systemClock,
+  uuidv7Source,
+  wait,
+} from "@tidemill/lifecycle";
+import { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
+import { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
+import {
+  type AttemptState,
+  AttemptStateSchema,
+} from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import { WorkerService } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
+import { createMeshClient, createRpcServer } from "@tidemill/rpc";
+import {
+  createLogger,
+  createTelemetry,
+  durationHistogram,
+  gauge,
+  type Logger,
+  type Telemetry,
+} from "@tidemill/telemetry";
+import { ArtifactStore } from "./attempts/artifact-store.ts";
+import { Attempts } from "./attempts/attempts.ts";
+import { BlobClient } from "./attempts/blob-client.ts";
+import { Lineage } from "./attempts/lineage.ts";
+import { RunDirectories } from "./attempts/run-directories.ts";
+import type { WorkerConfig } from "./config.ts";
+import { Environments } from "./environments/environments.ts";
+import { findInterpreters } from "./environments/find-interpreters.ts";
+import { loadWorkerId } from "./identity.ts";
+import { LogShipper } from "./logs/log-shipper.ts";
+import { Launcher } from "./runners/process/launcher.ts";
+import { ProcessRunner } from "./runners/process/process-runner.ts";
+import { WorkStream } from "./stream/work-stream.ts";
+
+export interface WorkerOverrides {
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
+  readonly log?: Logger;
+  readonly zygoteIdleMs?: number;
+}
+
+export interface WorkerServer extends Service {
+  /** Bound port of health and metrics, once started. */
+  readonly port: number;
+  readonly workerId: string;
+}
+
+const VERSION = "0.1.0";
+/** Between TERM and KILL when the worker stops. */
+const STOP_GRACE_MS = 10_000;
+/** How long a stopping worker waits for its reports to be acknowledged, then for its logs. */
+const FAREWELL_MS = 2_000;
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The worker: everything is put together, started and stopped in this order. */
+export function createWorkerService(
+  config: WorkerConfig,
+  overrides: WorkerOverrides = {},
+): WorkerServer {
+  const log = overrides.log ?? createLogger({ service: "worker", level: config.logLevel });
+  const clock = overrides.clock ?? systemClock;
+  const ids = overrides.ids ?? uuidv7Source(clock);
+  const telemetry = createTelemetry({ service: "worker", ...config.telemetry });
+  const workerId = loadWorkerId(config.home, () => ids.next());
+  const server = createRpcServer({
+    ...{ name: "worker", log, telemetry, host: config.host, httpPort: config.port, services: [] },
+    allowedHosts: config.allowedHosts,
+  });
+  const { token } = config;
+  const orchestrator = createMeshClient(WorkerService, {
+    ...{ address: config.orchestratorGrpc, token, messageBytesMax: MESSAGE_BYTES_MAX },
+  });
+  const toArtifacts = { address: config.artifactsGrpc, token, messageBytesMax: MESSAGE_BYTES_MAX };
+  const artifacts = createMeshClient(ArtifactService, toArtifacts);
+  const logClient = createMeshClient(LogService, toArtifacts);
+  const blobs = new BlobClient(config.artifactsHttp);
+  const directories = new RunDirectories(join(config.home, "runs"));
+  const logsOver = new AbortController();
+  const stream = new WorkStream({
+    ...{ client: orchestrator, workerId, instanceId: ids.next(), version: VERSION },
+    ...{ slots: config.slots, log, onConnected: (connected) => server.setServing(connected) },
+  });
+  let runner: ProcessRunner | undefined;
+  let attempts: Attempts | undefined;
+
+  async function start(): Promise<void> {
+    await telemetry.start();
+    await server.start();
+    await directories.removeOld(clock.now());
+    runner = await createRunner(config, overrides, log);
+    const { slots, memoryBytes } = config;
+    attempts = new Attempts({
+      context: {
+        ...{ runner, directories, clock, log, resources: { slots, memoryBytes } },
+        store: new ArtifactStore({ blobs, artifacts, log }),
+        lineage: new Lineage(artifacts, blobs),
+      },
+      shipLogs: ({ attempt, attemptNumber }, directory) =>
+        new LogShipper({
+          ...{ client: logClient, directory, log, signal: logsOver.signal },
+          ...{ namespace: attempt?.namespace ?? "", runId: attempt?.runId ?? "" },
+          ...{ taskId: attempt?.taskId ?? "", attempt: attemptNumber },
+        }),
+      send: (report) => stream.send(report),
+      onFinished: measureAttempts(telemetry, () => attempts?.running ?? 0),
+    });
+    stream.attach(attempts);
+    await stream.start();
+  }
+
+  /** Tasks first; what they could not finish is run again elsewhere, or after the next start. */
+  async function stop(): Promise<void> {
+    stream.drain();
+    attempts?.stopAll("worker-stopping", STOP_GRACE_MS);
+    await settle(attempts?.settled(), STOP_GRACE_MS + FAREWELL_MS);
+    await stream.stop();
+    await settle(attempts?.logsShipped(), FAREWELL_MS);
+    logsOver.abort();
+    await runner?.stop();
+    for (const client of [orchestrator, artifacts, logClient, blobs]) client.close();
+    await server.stop();
+    await telemetry.stop();
+  }
+
+  return {
+    workerId,
+    get port() {
+      return server.httpPort;
+    },
+    start,
+    stop,
+  };
+}
+
+async function createRunner(
+  config: WorkerConfig,
+  { zygoteIdleMs }: WorkerOverrides,
+  log: Logger,
+): Promise<ProcessRunner> {
+  const zygotes = join(config.home, "zygotes");
+  mkdirSync(zygotes, { recursive: true, mode: 0o700 });
+  const hostPath = hostPathOf(config.env.PATH ?? "");
+  const interpreters = await findInterpreters({
+    ...{ preferred: config.python, path: config.env.PATH ?? "" },
+    ...{ userHome: config.env.HOME ?? homedir(), pyenvRoot: config.env.PYENV_ROOT },
+  });
+  const python = interpreters[0]?.path ?? config.python;
+  const zygoteEnv = {
+    ...{ PATH: hostPath, HOME: zygotes, TZ: "UTC", LANG: "C.UTF-8", LC_ALL: "C.UTF-8" },
+    ...{ PYTHONUNBUFFERED: "1", TIDEMILL_HOME: config.env.TIDEMILL_HOME ?? "" },
+  };
+  const shared = {
+    ...{ ahead: config.slots + 1, env: zygoteEnv, log },
+    ...(zygoteIdleMs === undefined ? {} : { idleMs: zygoteIdleMs }),
+  };
+  const launcher = new Launcher({ python, directory: zygotes, ...shared });
+  const environments = new Environments({
+    ...{ directory: join(config.home, "environments"), uv: config.uv, kfpWheel: config.kfpWheel },
+    ...{ python, env: config.env, log, run: (argv, env) => launcher.runHelper(argv, env) },
+  });
+  return new ProcessRunner({
+    ...{ launcher, environments, interpreters, ahead: config.slots + 1, hostPath, zygoteEnv, log },
+    ...(zygoteIdleMs === undefined ? {} : { zygoteIdleMs }),
+  });
+}
+
+/** Where this machine's programs are: not those of the project, nor shims that choose one. */
+function hostPathOf(path: string): string {
+  return path
+    .split(delimiter)
+    .filter((directory) => directory !== "" && !/(^|\/)(node_modules|shims)(\/|$)/.test(directory))
+    .join(delimiter);
+}
+
+function measureAttempts(telemetry: Telemetry, running: () => number) {
+  const { meter } = telemetry;
+  gauge(meter, "tidemill_attempts_running", "attempts under way on this worker", running);
+  const name = "tidemill_attempt_duration_seconds";
+  const durations = durationHistogram(meter, name, "from StartAttempt to the report of its end");
+  return (state: AttemptState, seconds: number) => {
+    durations.record(seconds, { state: AttemptStateSchema.value[state]?.localName ?? "unknown" });
+  };
+}
+
+/** Waits, but not for ever: whoever stops a worker wants it gone. */
+async function settle(work: Promise<void> | undefined, timeoutMs: number): Promise<void> {
+  const timeout = new AbortController();
+  await Promise.race([work ?? Promise.resolve(), wait(timeoutMs, timeout.signal)]);
+  timeout.abort();
+}
