@@ -1,14 +1,15 @@
 import type { Client } from "@connectrpc/connect";
-import { type Run, RunState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import { wait } from "@tidemill/lifecycle";
+import { type Run, RunState, type Task } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import type { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { withClients } from "../mesh-client/clients.ts";
 import { loadRun } from "../mesh-client/find-run.ts";
-import { followOutput } from "../mesh-client/follow-output.ts";
+import { followOutput, type OutputFollower } from "../mesh-client/follow-output.ts";
 import { followRun } from "../mesh-client/follow-run.ts";
 import { createRunDisplay } from "../output/run-display.ts";
-import { runStateName } from "../output/states.ts";
+import { isFinalTask, runStateName } from "../output/states.ts";
 
 const TASKS_FOLLOWED_MAX = 16;
 const TAIL_BYTES = 4096;
@@ -35,7 +36,7 @@ export async function showRun(
   const settled = new AbortController();
   const output = followOutput(runs, {
     namespace: context.namespace,
-    tailBytes: context.terminal.interactive ? TAIL_BYTES : 0,
+    tailBytes: TAIL_BYTES,
     signal: AbortSignal.any([context.signal, settled.signal]),
     tasksMax: TASKS_FOLLOWED_MAX,
     onLine: display.printed,
@@ -45,9 +46,12 @@ export async function showRun(
       namespace: context.namespace,
       runId,
       signal: context.signal,
-      onChange(change) {
+      async onChange(change) {
+        if (!context.json) {
+          output.see(change.tasks);
+          await lastWords(output, change.tasks, context.signal);
+        }
         display.changed(change);
-        if (!context.json) output.see(change.tasks);
       },
     });
   } finally {
@@ -58,6 +62,20 @@ export async function showRun(
   }
 }
 
+/** A task is shown as ended once what it printed has come, which may be a moment later. */
+async function lastWords(
+  output: OutputFollower,
+  tasks: readonly Task[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = tasks.filter((task) => isFinalTask(task.state));
+  if (ended.length === 0) return;
+  const all = Promise.all(ended.map((task) => output.settle(task.id)));
+  await Promise.race([all, wait(LAST_WORDS_MS_MAX, signal)]);
+}
+
+const LAST_WORDS_MS_MAX = 500;
+
 /** The exit code of a run that was watched, and a line about it for a person. */
 export function outcomeOf(context: CommandContext, run: Run | undefined): ExitCode {
   if (run === undefined) {
@@ -67,6 +85,10 @@ export function outcomeOf(context: CommandContext, run: Run | undefined): ExitCo
   if (!context.json && !context.terminal.interactive) {
     context.terminal.print(`run ${run.id} ${runStateName(run.state)}`);
   }
-  if (run.error !== undefined && !context.json) context.terminal.note(run.error.message);
-  return run.state === RunState.SUCCEEDED ? exitCodes.ok : exitCodes.failed;
+  if (run.state === RunState.SUCCEEDED) return exitCodes.ok;
+  if (!context.json) {
+    if (run.error !== undefined) context.terminal.note(run.error.message);
+    context.terminal.note(`what its tasks printed: npx tidemill run logs ${run.id}`);
+  }
+  return exitCodes.failed;
 }

@@ -6,8 +6,8 @@ import { hasOutput, type OutputLine, outputLines } from "./task-output.ts";
 export interface OutputFollower {
   /** Begins with every task that has something to show and is not followed yet. */
   see(tasks: readonly Task[]): void;
-  /** Resolves once everything that was begun has been shown. */
-  settle(): Promise<void>;
+  /** Resolves once everything that was begun has been shown; of one task, or of all. */
+  settle(taskId?: string): Promise<void>;
 }
 
 export interface FollowerOptions {
@@ -26,7 +26,7 @@ export function followOutput(
   options: FollowerOptions,
 ): OutputFollower {
   const seen = new Set<string>();
-  const active = new Set<Promise<void>>();
+  const active = new Map<Promise<void>, string>();
 
   async function follow(task: Task, attempt: number): Promise<void> {
     try {
@@ -54,12 +54,17 @@ export function followOutput(
         if (seen.has(key) || active.size >= options.tasksMax) continue;
         seen.add(key);
         const following = follow(task, attempt);
-        active.add(following);
+        active.set(following, task.id);
         void following.finally(() => active.delete(following));
       }
     },
-    async settle() {
-      while (active.size > 0) await Promise.all(active);
+    async settle(taskId) {
+      const isMeant = (id: string) => taskId === undefined || id === taskId;
+      for (;;) {
+        const meant = [...active].filter(([, id]) => isMeant(id)).map(([following]) => following);
+        if (meant.length === 0) return;
+        await Promise.all(meant);
+      }
     },
   };
 }

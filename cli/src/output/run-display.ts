@@ -7,7 +7,7 @@ import { jsonOf, printJsonLine } from "./json.ts";
 import { liveRegion } from "./live-region.ts";
 import { paintOf } from "./paint.ts";
 import { formatDuration, spanMs } from "./quantities.ts";
-import { markOf, taskStateName } from "./states.ts";
+import { isFinalTask, markOf, taskStateName } from "./states.ts";
 import { renderTree } from "./task-tree.ts";
 
 /** Shows a run while it goes on: a tree on a terminal, lines elsewhere, or JSON lines. */
@@ -57,9 +57,7 @@ function liveDisplay(context: CommandContext): RunDisplay {
       run = change.run ?? run;
       for (const task of change.tasks) tasks.set(task.id, task);
     },
-    printed(line) {
-      if (line.text.trim() !== "") lastLines.set(line.task.id, line.text);
-    },
+    printed: (line) => keepLast(lastLines, line),
     async finish() {
       clearInterval(ticker);
       await draw();
@@ -67,9 +65,11 @@ function liveDisplay(context: CommandContext): RunDisplay {
   };
 }
 
+/** A line for each change of state; where a task has ended, with the last thing it said. */
 function lineDisplay(context: CommandContext): RunDisplay {
   const { terminal } = context;
   const states = new Map<string, string>();
+  const lastLines = new Map<string, string>();
   return {
     changed({ tasks }) {
       for (const task of tasks) {
@@ -79,13 +79,20 @@ function lineDisplay(context: CommandContext): RunDisplay {
         const span = spanMs(task.startedAt, task.finishedAt, context.now());
         const took =
           span === undefined || task.finishedAt === undefined ? "" : formatDuration(span);
-        const reason = task.error === undefined ? "" : `  ${task.error.message}`;
-        terminal.print(`${markOf(state)} ${task.path}  ${state}  ${took}${reason}`.trimEnd());
+        const remark = isFinalTask(task.state)
+          ? (task.error?.message ?? lastLines.get(task.id) ?? "")
+          : "";
+        const line = `${markOf(state)} ${task.path}  ${state}  ${took}  ${remark}`;
+        terminal.print(line.trimEnd());
       }
     },
-    printed({ task, text }) {
-      terminal.print(`  [${task.path}] ${text}`);
-    },
+    printed: (line) => keepLast(lastLines, line),
     finish: async () => {},
   };
+}
+
+/** What the KFP runtime says of itself would hide what the task says; `run logs` has it all. */
+function keepLast(lastLines: Map<string, string>, { task, stream, text }: OutputLine): void {
+  if (stream !== "stdout" || text.trim() === "" || text.startsWith("[KFP Executor ")) return;
+  lastLines.set(task.id, text);
 }
