@@ -15,7 +15,7 @@ export type ArgumentPlan =
     };
 
 /** How deep Concat and IfPresent may stand within each other. */
-export const ARGUMENT_DEPTH_MAX = 64;
+const ARGUMENT_DEPTH_MAX = 64;
 
 const STRUCTURE = /^\s*\{\s*"(?:IfPresent|Concat)"\s*:/;
 
@@ -33,7 +33,7 @@ export function parseArgument(text: string, isKnown?: (piece: Piece) => boolean)
   return parseStructure(value, 0);
 }
 
-/** The arguments that come of one: the order of expansion is structures first, then placeholders. */
+/** The arguments that come of one: structures are expanded first, then placeholders. */
 export function expandArgument(
   argument: ArgumentPlan,
   isPresent: (input: string) => boolean,

@@ -73,7 +73,7 @@ function checkRootInputs(spec: PipelineSpec, base: PathSegments, report: Report)
   }
 }
 
-/** A default is never searched for placeholders, so one that had a meaning on a cluster is refused. */
+/** Defaults are never searched for placeholders, so one that means something to KFP is refused. */
 function checkDefaults(component: Component, path: PathSegments, reading: Reading): void {
   for (const [name, { defaultJson = "" }] of component.inputs.parameters) {
     if (!defaultJson.includes("{{$")) continue;

@@ -229,7 +229,7 @@ function checkPlaceholders(scope: DagScope, json: string, path: PathSegments): v
   }
 }
 
-/** What begins like a placeholder and is none stays as it is, as on a cluster; that is worth a word. */
+/** What begins like a placeholder and is none stays as it is, as on a cluster: worth a warning. */
 export function warnUnknown(reading: Reading, path: PathSegments, placeholder: string): void {
   const shown = placeholder.length <= 80 ? placeholder : `${placeholder.slice(0, 80)}...`;
   warn(

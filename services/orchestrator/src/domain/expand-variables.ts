@@ -1,7 +1,7 @@
 import { TaskFault } from "./task-fault.ts";
 
 /** Characters that a text may have once its variables are expanded. */
-export const EXPANDED_TEXT_LENGTH_MAX = 32 * 1024 * 1024;
+const EXPANDED_TEXT_LENGTH_MAX = 32 * 1024 * 1024;
 
 const REFERENCE = /\$(\$?)\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)/g;
 

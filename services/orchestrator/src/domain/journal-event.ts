@@ -57,7 +57,7 @@ export type JournalEvent = { readonly at: number } & (
       readonly tasks: readonly AddedTask[];
     }
   | {
-      /** Its inputs are resolved; a container task now waits for a worker, a DAG goes on at once. */
+      /** Its inputs are resolved; a container waits for a worker, a DAG goes on at once. */
       readonly kind: "taskQueued";
       readonly taskId: string;
       readonly parameters: Parameters;

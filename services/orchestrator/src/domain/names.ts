@@ -8,7 +8,10 @@ export function pipelineNameProblem(name: string): string | undefined {
     return `has ${name.length} characters, more than the ${PIPELINE_NAME_LENGTH_MAX} allowed`;
   }
   if (PIPELINE_NAME.test(name)) return undefined;
-  return `"${name}" must be lower-case letters, digits and dashes, beginning and ending with a letter or digit`;
+  return (
+    `"${name}" must be lower-case letters, digits and dashes, ` +
+    "beginning and ending with a letter or digit"
+  );
 }
 
 /** What is wrong with a name that becomes the name of a file or directory, or undefined. */
@@ -18,7 +21,7 @@ export function fileNameProblem(name: string): string | undefined {
   return nameProblem(name, FILE_NAME_BYTES_MAX);
 }
 
-/** What is wrong with any other name, or undefined. Every script is fine; control characters not. */
+/** What is wrong with any other name, or undefined. Every script is fine, controls are not. */
 export function nameProblem(name: string, bytesMax: number = NAME_BYTES_MAX): string | undefined {
   if (name === "") return "has an empty name";
   if (name === "__proto__") return `"${name}" is reserved`;

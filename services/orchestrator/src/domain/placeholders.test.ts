@@ -14,7 +14,11 @@ const cases: readonly { name: string; text: string; pieces: readonly Piece[] }[]
   },
   {
     name: "an input parameter within text, in every kind of quote",
-    text: `a{{$.inputs.parameters['x']}}b{{$.inputs.parameters["y z"]}}{{$.inputs.parameters[''é'']}}`,
+    text: [
+      "a{{$.inputs.parameters['x']}}b",
+      '{{$.inputs.parameters["y z"]}}',
+      "{{$.inputs.parameters[''é'']}}",
+    ].join(""),
     pieces: [
       { kind: "literal", text: "a" },
       { kind: "inputParameter", name: "x" },

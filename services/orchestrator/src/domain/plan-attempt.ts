@@ -44,9 +44,9 @@ export interface AttemptSpec {
 }
 
 /** Characters of all arguments and variables of an attempt, values put in. */
-export const ATTEMPT_TEXT_LENGTH_MAX = 64 * 1024 * 1024;
+const ATTEMPT_TEXT_LENGTH_MAX = 64 * 1024 * 1024;
 
-/** The attempt of a container task that is queued or running, under the id it was dispatched with. */
+/** The attempt of a container task that is running, under the id it was dispatched with. */
 export function planAttempt(run: Run, task: Task, attemptId: string): AttemptSpec {
   return plan(run, task, attemptId, {
     parameters: task.inputParameters,
@@ -114,7 +114,7 @@ interface Place {
   readonly budget: Budget;
 }
 
-/** A short text can stand for a long one by placeholders and variables, so what they give is counted. */
+/** Placeholders and variables let a short text stand for a long one, so the length is counted. */
 interface Budget {
   left: number;
 }

@@ -15,7 +15,7 @@ export interface ResourceRequest {
   readonly slots: number;
 }
 
-/** A request counts, or else the limit, as on a cluster. Throws TaskFault for what is no quantity. */
+/** A request counts, or else the limit, as on a cluster. Throws TaskFault for no quantity. */
 export function planResources(
   run: Run,
   task: Task,

@@ -10,7 +10,7 @@ import type { Run, Task } from "./run.ts";
 import { TaskFault } from "./task-fault.ts";
 
 /** How long a text may become by the values put into it. */
-export const COMPOSED_TEXT_LENGTH_MAX = 1024 * 1024;
+const COMPOSED_TEXT_LENGTH_MAX = 1024 * 1024;
 
 export interface ResolvedInputs {
   readonly parameters: Record<string, ParameterValue>;
@@ -86,18 +86,14 @@ function checkValue(
 }
 
 /** Whether the declared literals, if any, allow a value. */
-export function isAllowed(input: InputParameter, value: ParameterValue): boolean {
+function isAllowed(input: InputParameter, value: ParameterValue): boolean {
   if (input.literals.length === 0) return true;
   if (value.kind === "blob") return false;
   return input.literals.some((literal) => sameJson(literal, value.json));
 }
 
 /** What an input has that nobody gave a value: its default, or explicit null within a pipeline. */
-export function absentValue(
-  task: Task,
-  name: string,
-  input: InputParameter,
-): ParameterValue | undefined {
+function absentValue(task: Task, name: string, input: InputParameter): ParameterValue | undefined {
   if (input.defaultJson !== undefined) return { kind: "json", json: input.defaultJson };
   if (!input.optional) {
     throw new TaskFault("INPUT_MISSING", `input "${name}" is required and was not given`);

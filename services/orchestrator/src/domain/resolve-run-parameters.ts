@@ -66,10 +66,8 @@ function resolveOne(
 }
 
 function unknown(name: string, known: readonly string[]): string {
-  const has =
-    known.length === 0
-      ? "it has none"
-      : `it has ${known.slice(0, LISTED_MAX).join(", ")}${known.length > LISTED_MAX ? ", ..." : ""}`;
+  const listed = known.slice(0, LISTED_MAX).join(", ") + (known.length > LISTED_MAX ? ", ..." : "");
+  const has = known.length === 0 ? "it has none" : `it has ${listed}`;
   return `the pipeline has no parameter "${name.slice(0, 80)}"; ${has}`;
 }
 

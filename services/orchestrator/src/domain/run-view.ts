@@ -68,7 +68,7 @@ export function viewRun(run: Run): RunView {
   };
 }
 
-export function viewTask(task: Task): TaskView {
+function viewTask(task: Task): TaskView {
   return {
     parentTaskId: task.parent?.id ?? "",
     key: task.plan.key,

@@ -9,7 +9,7 @@ export interface SpecProblem {
   readonly problem: string;
 }
 
-/** What is wrong in a specification, with the place of the first problem; the loader adds the line. */
+/** What is wrong in a specification, and the place of the first problem; a loader adds the line. */
 export class SpecError extends InvalidError {
   readonly path: PathSegments;
 

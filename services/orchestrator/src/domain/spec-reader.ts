@@ -144,7 +144,9 @@ function jsonOf(value: unknown, at: Place | undefined, depth: number): string {
     case "object":
       if (value === null) return "null";
       if (Array.isArray(value)) {
-        return `[${value.map((item, key) => jsonOf(item, { parent: at, key }, depth + 1)).join(",")}]`;
+        return `[${value
+          .map((inner, key) => jsonOf(inner, { parent: at, key }, depth + 1))
+          .join(",")}]`;
       }
       if (isPlainObject(value)) {
         return `{${Object.entries(value)

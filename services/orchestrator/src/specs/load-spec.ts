@@ -18,7 +18,7 @@ export interface LoadedSpec {
 export const OFF_THREAD_BYTES_MIN = 1024 * 1024;
 
 /** Threads that read specifications at one time; more calls wait. */
-export const SPEC_THREADS_MAX = 2;
+const SPEC_THREADS_MAX = 2;
 
 /** Memory of such a thread. */
 const THREAD_MEMORY_MIB_MAX = 4096;
@@ -31,7 +31,7 @@ export async function loadSpec(bytes: Uint8Array): Promise<LoadedSpec> {
   if (bytes.length > SPEC_BYTES_MAX) {
     throw new QuotaError(
       "SPEC_TOO_LARGE",
-      `the file has ${bytes.length} bytes, more than the ${SPEC_BYTES_MAX} allowed (SPEC_BYTES_MAX)`,
+      `the file has ${bytes.length} bytes, more than ${SPEC_BYTES_MAX} (SPEC_BYTES_MAX)`,
     );
   }
   const result = bytes.length < OFF_THREAD_BYTES_MIN ? readSpec(bytes) : await readOffThread(bytes);

@@ -14,7 +14,7 @@ import { scanJson } from "./scan-json.ts";
 export const DOCUMENT_DEPTH_MAX = 100;
 
 /** YAML aliases of one document. */
-export const ALIASES_MAX = 1_000;
+const ALIASES_MAX = 1_000;
 
 /** How much larger than the file its content may become by aliases. */
 const EXPANSION_MAX = 4;

@@ -18,7 +18,7 @@ export type SpecResult =
     }
   | { readonly kind: "unsupported"; readonly feature: string; readonly message: string };
 
-/** Reads and checks a specification, on whichever thread it is called. Throws for own bugs alone. */
+/** Reads and checks a specification, on whichever thread it is called. Throws own bugs alone. */
 export function readSpec(bytes: Uint8Array): SpecResult {
   let text = "";
   try {
