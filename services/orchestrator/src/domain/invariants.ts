@@ -10,9 +10,10 @@ import { differences, type RunView, viewRun } from "./run-view.ts";
  * a mistake there does not hide itself.
  *
  * I1 the run has ended, and all of its tasks with it, and nothing is lost for ever. I2 every task
- * has exactly one recorded result, of the last attempt it had. I3 no task starts before the results of all it depends on.
- * I4 no attempt is sent out under an older epoch than one before. I5 fold(journal) == rows.
- * I6 what is asked for once happens once: one creation, one termination, one end.
+ * has exactly one recorded result, of the last attempt it had. I3 no task starts before the results
+ * of all it depends on. I4 no attempt is sent out under an older epoch than one before.
+ * I5 fold(journal) == rows. I6 what is asked for once happens once: one creation, one termination,
+ * one end.
  */
 export function checkJournal(plan: Plan, journal: readonly JournalEvent[]): string[] {
   const history: History = {

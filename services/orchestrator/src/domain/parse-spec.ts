@@ -115,7 +115,8 @@ function refuseForeign(value: unknown): void {
     throw new InvalidError(
       "KFP_V1_WORKFLOW",
       `this is an Argo ${describe(kind)} (apiVersion "${apiVersion.slice(0, 80)}"), ` +
-        "which KFP 1.x compiles to; compile the pipeline with kfp 2 (kfp.compiler.Compiler) and submit that file",
+        "which KFP 1.x compiles to; compile the pipeline with kfp 2 (kfp.compiler.Compiler) " +
+        "and submit that file",
     );
   }
   if (hasKey(value, "implementation")) {
