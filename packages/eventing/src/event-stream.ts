@@ -3,7 +3,6 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamManager,
-  jetstream,
   jetstreamManager,
   RetentionPolicy,
   StorageType,
@@ -12,6 +11,7 @@ import {
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { cloudEventHeaders, positionOf } from "./cloud-event-headers.ts";
 import type { PositionedEvent } from "./list-events.ts";
+import { createStreamPublisher } from "./stream-publisher.ts";
 
 export interface NatsSettings {
   /** `nats://host:port` */
@@ -65,8 +65,6 @@ export async function openEventStream(
     name: `${service}-relay`,
     timeout: CONNECT_TIMEOUT_MS,
     reconnect: false,
-    // A stack trace for every message that is sent costs a tenth of all that publishing costs.
-    noAsyncTraces: true,
   });
   try {
     const manager = await jetstreamManager(connection, { timeout: ACK_TIMEOUT_MS });
@@ -85,7 +83,7 @@ function streamOver(
 ): EventStream {
   const lost = new AbortController();
   void connection.closed().then(() => lost.abort());
-  const client = jetstream(connection, { timeout: ACK_TIMEOUT_MS });
+  const publisher = createStreamPublisher(connection, info.config.name, ACK_TIMEOUT_MS);
   return {
     created: info.created,
     lastSequence: info.state.last_seq,
@@ -97,15 +95,13 @@ function streamOver(
       });
       return last === null ? undefined : positionOf(last.header);
     },
-    async publish(event) {
-      const ack = await client.publish(event.subject, event.data, {
-        msgID: event.id,
+    publish: (event) =>
+      publisher.publish({
+        id: event.id,
+        subject: event.subject,
+        data: event.data,
         headers: cloudEventHeaders(event),
-        expect: { streamName: info.config.name },
-        timeout: ACK_TIMEOUT_MS,
-      });
-      return ack.seq;
-    },
+      }),
     close: () => connection.close(),
   };
 }

@@ -21,7 +21,7 @@ export interface EventPage {
 }
 
 /** Keeps a page below the limit of a message on both sides of an RPC. */
-export const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+const PAGE_BYTES_MAX = 2 * 1024 * 1024;
 
 const selectAll = statement<EventRow>("events_list", selectEvents());
 
