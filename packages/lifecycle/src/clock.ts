@@ -26,10 +26,7 @@ export type RandomBytes = (size: number) => Uint8Array;
  * source increasing within a millisecond, then 62 random bits. When the clock steps back the last
  * timestamp is kept, so ids of one source never decrease.
  */
-export function uuidv7Source(
-  clock: Clock,
-  random: RandomBytes = (size) => randomBytes(size),
-): IdSource {
+export function uuidv7Source(clock: Clock, random: RandomBytes = pooledRandom()): IdSource {
   let lastMs = 0;
   let counter = 0;
   return {
@@ -48,6 +45,21 @@ export function uuidv7Source(
 }
 
 const COUNTER_MAX = 0xfff;
+const RANDOM_POOL_BYTES = 4_096;
+
+/** Asking the system for a few bytes costs as much as asking for some thousands. */
+function pooledRandom(): RandomBytes {
+  let pool = randomBytes(RANDOM_POOL_BYTES);
+  let at = 0;
+  return (size) => {
+    if (at + size > pool.length) {
+      pool = randomBytes(Math.max(size, RANDOM_POOL_BYTES));
+      at = 0;
+    }
+    at += size;
+    return pool.subarray(at - size, at);
+  };
+}
 
 function formatUuid(timeMs: number, counter: number, random: Uint8Array): string {
   const time = timeMs.toString(16).padStart(12, "0");

@@ -1,7 +1,7 @@
 import { ConflictError } from "@tidemill/errors";
 import { appendEvents } from "@tidemill/eventing";
 import { once, type Transaction } from "@tidemill/postgres";
-import { jsonOrNull } from "./json-columns.ts";
+import { jsonOrNull, plainArray } from "./array-columns.ts";
 import type { AttemptRecord, RunRecord, TaskRecord } from "./records.ts";
 import { type Lease, lockValidShards } from "./shard-store.ts";
 import type { KeptAnswer, RunChange, TaskChange, Transition } from "./transition.ts";
@@ -160,8 +160,8 @@ function writeJournal(tx: Transaction, transitions: readonly Transition[]): Prom
       first += entry.length;
     }
   }
-  const values = [runIds, seqs, epochs, firsts, lengths, Buffer.concat(payloads)];
-  return tx.query(insertJournal, values);
+  const columns = [runIds, seqs, epochs, firsts, lengths].map(plainArray);
+  return tx.query(insertJournal, [...columns, Buffer.concat(payloads)]);
 }
 
 /** One change a row: a statement that meets a row twice would apply either of them. */
@@ -203,17 +203,17 @@ function mergeTask(earlier: TaskChange, later: TaskChange): TaskChange {
 
 function runColumns(runs: readonly RunRecord[]): unknown[] {
   return [
-    runs.map((run) => run.id),
+    plainArray(runs.map((run) => run.id)),
     runs.map((run) => run.namespace),
-    runs.map((run) => run.shard),
+    plainArray(runs.map((run) => run.shard)),
     runs.map((run) => run.name),
     runs.map((run) => run.pipelineName),
     runs.map((run) => run.pipelineVersionId),
     runs.map((run) => run.specDigest),
-    runs.map((run) => run.engineVersion),
-    runs.map((run) => run.state),
-    runs.map((run) => run.version),
-    runs.map((run) => run.changedSeq),
+    plainArray(runs.map((run) => run.engineVersion)),
+    plainArray(runs.map((run) => run.state)),
+    plainArray(runs.map((run) => run.version)),
+    plainArray(runs.map((run) => run.changedSeq)),
     runs.map((run) => JSON.stringify(run.parameters)),
     runs.map((run) => run.pipelineRoot),
     runs.map((run) => JSON.stringify(run.warnings)),
@@ -222,87 +222,87 @@ function runColumns(runs: readonly RunRecord[]): unknown[] {
     runs.map((run) => JSON.stringify(run.outputArtifacts)),
     runs.map((run) => run.terminatedBy ?? null),
     runs.map((run) => run.createdBy),
-    runs.map((run) => run.createdAt),
-    runs.map((run) => run.startedAt ?? null),
-    runs.map((run) => run.finishedAt ?? null),
+    plainArray(runs.map((run) => run.createdAt)),
+    plainArray(runs.map((run) => run.startedAt ?? null)),
+    plainArray(runs.map((run) => run.finishedAt ?? null)),
   ];
 }
 
 function runChangeColumns(runs: readonly RunChange[]): unknown[] {
   return [
-    runs.map((run) => run.id),
-    runs.map((run) => run.state),
-    runs.map((run) => run.version),
-    runs.map((run) => run.changedSeq),
+    plainArray(runs.map((run) => run.id)),
+    plainArray(runs.map((run) => run.state)),
+    plainArray(runs.map((run) => run.version)),
+    plainArray(runs.map((run) => run.changedSeq)),
     runs.map((run) => jsonOrNull(run.error)),
     runs.map((run) => jsonOrNull(run.outputParameters)),
     runs.map((run) => jsonOrNull(run.outputArtifacts)),
     runs.map((run) => run.terminatedBy ?? null),
-    runs.map((run) => run.startedAt ?? null),
-    runs.map((run) => run.finishedAt ?? null),
+    plainArray(runs.map((run) => run.startedAt ?? null)),
+    plainArray(runs.map((run) => run.finishedAt ?? null)),
   ];
 }
 
 function taskColumns(tasks: readonly TaskRecord[]): unknown[] {
   return [
-    tasks.map((task) => task.runId),
-    tasks.map((task) => task.id),
-    tasks.map((task) => task.ordinal),
-    tasks.map((task) => task.parentTaskId ?? null),
+    plainArray(tasks.map((task) => task.runId)),
+    plainArray(tasks.map((task) => task.id)),
+    plainArray(tasks.map((task) => task.ordinal)),
+    plainArray(tasks.map((task) => task.parentTaskId ?? null)),
     tasks.map((task) => task.key),
     tasks.map((task) => task.path),
     tasks.map((task) => task.displayName),
-    tasks.map((task) => task.kind),
-    tasks.map((task) => task.state),
-    tasks.map((task) => task.version),
-    tasks.map((task) => task.changedSeq),
-    tasks.map((task) => task.attemptsLost),
+    plainArray(tasks.map((task) => task.kind)),
+    plainArray(tasks.map((task) => task.state)),
+    plainArray(tasks.map((task) => task.version)),
+    plainArray(tasks.map((task) => task.changedSeq)),
+    plainArray(tasks.map((task) => task.attemptsLost)),
     tasks.map((task) => JSON.stringify(task.inputParameters)),
     tasks.map((task) => JSON.stringify(task.inputArtifacts)),
     tasks.map((task) => JSON.stringify(task.outputParameters)),
     tasks.map((task) => JSON.stringify(task.outputArtifacts)),
     tasks.map((task) => JSON.stringify(task.warnings)),
     tasks.map((task) => jsonOrNull(task.error)),
-    tasks.map((task) => task.createdAt),
-    tasks.map((task) => task.startedAt ?? null),
-    tasks.map((task) => task.finishedAt ?? null),
+    plainArray(tasks.map((task) => task.createdAt)),
+    plainArray(tasks.map((task) => task.startedAt ?? null)),
+    plainArray(tasks.map((task) => task.finishedAt ?? null)),
   ];
 }
 
 function taskChangeColumns(tasks: readonly TaskChange[]): unknown[] {
   return [
-    tasks.map((task) => task.runId),
-    tasks.map((task) => task.id),
-    tasks.map((task) => task.state),
-    tasks.map((task) => task.version),
-    tasks.map((task) => task.changedSeq),
-    tasks.map((task) => task.attemptsLost),
+    plainArray(tasks.map((task) => task.runId)),
+    plainArray(tasks.map((task) => task.id)),
+    plainArray(tasks.map((task) => task.state)),
+    plainArray(tasks.map((task) => task.version)),
+    plainArray(tasks.map((task) => task.changedSeq)),
+    plainArray(tasks.map((task) => task.attemptsLost)),
     tasks.map((task) => jsonOrNull(task.inputParameters)),
     tasks.map((task) => jsonOrNull(task.inputArtifacts)),
     tasks.map((task) => jsonOrNull(task.outputParameters)),
     tasks.map((task) => jsonOrNull(task.outputArtifacts)),
     tasks.map((task) => jsonOrNull(task.warnings)),
     tasks.map((task) => jsonOrNull(task.error)),
-    tasks.map((task) => task.startedAt ?? null),
-    tasks.map((task) => task.finishedAt ?? null),
+    plainArray(tasks.map((task) => task.startedAt ?? null)),
+    plainArray(tasks.map((task) => task.finishedAt ?? null)),
   ];
 }
 
 function attemptColumns(attempts: readonly AttemptRecord[]): unknown[] {
   return [
-    attempts.map((attempt) => attempt.runId),
-    attempts.map((attempt) => attempt.taskId),
-    attempts.map((attempt) => attempt.number),
-    attempts.map((attempt) => attempt.id),
-    attempts.map((attempt) => attempt.epoch),
+    plainArray(attempts.map((attempt) => attempt.runId)),
+    plainArray(attempts.map((attempt) => attempt.taskId)),
+    plainArray(attempts.map((attempt) => attempt.number)),
+    plainArray(attempts.map((attempt) => attempt.id)),
+    plainArray(attempts.map((attempt) => attempt.epoch)),
     attempts.map((attempt) => attempt.workerId),
-    attempts.map((attempt) => attempt.state),
-    attempts.map((attempt) => attempt.exitCode),
-    attempts.map((attempt) => attempt.signal),
+    plainArray(attempts.map((attempt) => attempt.state)),
+    plainArray(attempts.map((attempt) => attempt.exitCode)),
+    plainArray(attempts.map((attempt) => attempt.signal)),
     attempts.map((attempt) => jsonOrNull(attempt.error)),
     attempts.map((attempt) => JSON.stringify(attempt.limits)),
-    attempts.map((attempt) => attempt.dispatchedAt),
-    attempts.map((attempt) => attempt.startedAt ?? null),
-    attempts.map((attempt) => attempt.finishedAt ?? null),
+    plainArray(attempts.map((attempt) => attempt.dispatchedAt)),
+    plainArray(attempts.map((attempt) => attempt.startedAt ?? null)),
+    plainArray(attempts.map((attempt) => attempt.finishedAt ?? null)),
   ];
 }
