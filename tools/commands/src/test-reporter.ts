@@ -15,7 +15,6 @@ interface Tally {
   passed: number;
   failed: number;
   skipped: number;
-  durationMs: number;
 }
 
 /**
@@ -26,18 +25,21 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   const files = new Map<string, Tally>();
   const total = { passed: 0, failed: 0, skipped: 0 };
   for await (const event of source) {
-    if (event.type === "test:stderr" || event.type === "test:stdout") continue;
+    if (event.type === "test:summary" && event.data.file !== undefined) {
+      const path = relative(root, event.data.file);
+      yield describeFile(path, files.get(path), event.data);
+    }
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     const { data } = event;
     const path = relative(root, data.file ?? "");
-    const tally = files.get(path) ?? { passed: 0, failed: 0, skipped: 0, durationMs: 0 };
+    const tally = files.get(path) ?? { passed: 0, failed: 0, skipped: 0 };
     files.set(path, tally);
     if (isWholeFile(data.name, data.nesting, path)) {
-      yield `  ${tally.failed === 0 ? "✓" : "✗"} ${path} (${describe(tally, data.details.duration_ms)})\n`;
-      if (event.type === "test:fail" && tally.failed === 0) {
-        total.failed += 1;
-        yield `    ✗ ${path}: ${causeOf(data.details)}\n`;
-      }
+      // Reported only when the file failed; that of its tests has been told already.
+      if (event.type === "test:pass" || tally.failed > 0) continue;
+      tally.failed += 1;
+      total.failed += 1;
+      yield `    ✗ ${path}: ${causeOf(data.details)}\n`;
       continue;
     }
     if (data.details.type === "suite") continue;
@@ -63,10 +65,16 @@ function isWholeFile(name: string, nesting: number, path: string): boolean {
   return nesting === 0 && (name === path || name.endsWith(`/${path}`));
 }
 
-function describe(tally: Tally, durationMs: number): string {
+function describeFile(
+  path: string,
+  tally: Tally = { passed: 0, failed: 0, skipped: 0 },
+  summary: { readonly success: boolean; readonly duration_ms: number },
+): string {
   const skipped = tally.skipped === 0 ? "" : `, ${tally.skipped} skipped`;
   const failed = tally.failed === 0 ? "" : `, ${tally.failed} failed`;
-  return `${tally.passed} passed${failed}${skipped}, ${(durationMs / 1000).toFixed(1)} s`;
+  const seconds = (summary.duration_ms / 1000).toFixed(1);
+  const mark = summary.success ? "✓" : "✗";
+  return `  ${mark} ${path} (${tally.passed} passed${failed}${skipped}, ${seconds} s)\n`;
 }
 
 function causeOf(details: object): string {
