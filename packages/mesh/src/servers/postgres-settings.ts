@@ -59,10 +59,11 @@ export function postgresConf(tuning: PostgresTuning): string {
 /** Passwords only, from this machine only. */
 export const POSTGRES_HBA = "host all all 127.0.0.1/32 scram-sha-256\n";
 
-/** UTF-8 with an ordering that depends on no library of the machine, passwords by scram, checksums. */
+/** UTF-8 ordered by no library of the machine, passwords by scram, checksums. */
 export function initdbArguments(
   binaries: PostgresBinaries,
   paths: { readonly data: string; readonly passwordFile: string },
+  fsync: boolean,
 ): string[] {
   return [
     binaries.initdb,
@@ -76,6 +77,6 @@ export function initdbArguments(
     "--builtin-locale=C.UTF-8",
     "--data-checksums",
     "--no-instructions",
-    "--no-sync",
+    ...(fsync ? [] : ["--no-sync"]),
   ];
 }

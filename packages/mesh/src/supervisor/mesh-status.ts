@@ -1,4 +1,4 @@
-import { waitForServing } from "@tidemill/rpc";
+import { waitForServing } from "@tidemill/rpc/wait-for-serving";
 import { homeLayout } from "../home/home-layout.ts";
 import { healthPort } from "./process-specs.ts";
 import {

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Clock, Service } from "@tidemill/lifecycle";
-import type { Logger } from "@tidemill/telemetry";
+import type { Logger } from "@tidemill/telemetry/logger";
 import type { HomeLayout } from "../home/home-layout.ts";
 import type { Reaper } from "../reaper/reaper.ts";
 import {

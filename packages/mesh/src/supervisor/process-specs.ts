@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Ports } from "@tidemill/config";
-import { waitForServing } from "@tidemill/rpc";
+import { waitForServing } from "@tidemill/rpc/wait-for-serving";
 import { readSecret } from "../home/credentials.ts";
 import { natsReady, planNats } from "../servers/nats-server.ts";
 import { type PostgresSite, planPostgres, postgresReady } from "../servers/postgres-server.ts";

@@ -97,7 +97,11 @@ function servicePlan(
   return {
     name,
     argv: [process.execPath, entry],
-    env: { ...sharedEnvironment(context.layout, context.env), ...variables },
+    env: {
+      NODE_COMPILE_CACHE: join(repository, "node_modules", ".cache", "compile"),
+      ...sharedEnvironment(context.layout, context.env),
+      ...variables,
+    },
     cwd: context.layout.root,
   };
 }

@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { portsAt } from "@tidemill/config";
 import { StateError } from "@tidemill/errors";
 import { systemClock } from "@tidemill/lifecycle";
-import { createLogger, type Logger } from "@tidemill/telemetry";
+import { createLogger, type Logger } from "@tidemill/telemetry/logger";
 import { ensureCredentials } from "../home/credentials.ts";
 import type { HomeLayout } from "../home/home-layout.ts";
 import { openHome } from "../home/open-home.ts";
@@ -56,6 +57,7 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
     await requireFreePorts(options.portOffset);
     const credentials = await ensureCredentials(layout);
     const { env, progress = () => {} } = options;
+    if (!existsSync(join(layout.postgres, "databases.json"))) progress("preparing PostgreSQL");
     const [tools, postgres] = await Promise.all([
       options.tools ?? prepareTools({ python, directory: layout.tools, env, progress }),
       preparePostgres(layout, credentials),

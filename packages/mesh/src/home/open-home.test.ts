@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { openHome } from "./open-home.ts";
+
+describe("openHome", () => {
+  const parent = mkdtempSync(join(tmpdir(), "tidemill-home-"));
+  after(() => rmSync(parent, { recursive: true }));
+  const home = (name: string) => join(parent, name);
+
+  it("stamps a new home with its layout and the PostgreSQL of its databases", async () => {
+    await openHome(home("new"), { postgresMajor: 18 });
+    assert.deepEqual(JSON.parse(readFileSync(join(home("new"), "version.json"), "utf8")), {
+      layout: 1,
+      postgresMajor: 18,
+    });
+  });
+
+  it("takes an older home through every migration it has not seen, once", async () => {
+    const seen: number[] = [];
+    const migrations = [1, 2].map((from) => async () => {
+      seen.push(from);
+    });
+    await openHome(home("old"), { postgresMajor: 18 });
+    await openHome(home("old"), { postgresMajor: 18, migrations });
+    await openHome(home("old"), { postgresMajor: 18, migrations });
+    assert.deepEqual(seen, [1, 2]);
+  });
+
+  it("refuses databases of an older PostgreSQL", async () => {
+    await openHome(home("major"), { postgresMajor: 17 });
+    await assert.rejects(openHome(home("major"), { postgresMajor: 18 }), {
+      reason: "POSTGRES_MAJOR",
+    });
+  });
+
+  it("refuses a stamp that was cut short", async () => {
+    await openHome(home("cut"), { postgresMajor: 18 });
+    writeFileSync(join(home("cut"), "version.json"), '{"layout":');
+    await assert.rejects(openHome(home("cut"), { postgresMajor: 18 }), { reason: "BAD_HOME" });
+  });
+
+  it("refuses a file in the place of the home", async () => {
+    writeFileSync(home("file"), "");
+    await assert.rejects(openHome(home("file"), { postgresMajor: 18 }), {
+      reason: "BAD_HOME",
+      message: /cannot be written.*--home or TIDEMILL_HOME/,
+    });
+  });
+
+  it("goes on with a home whose first start was killed half-way", async () => {
+    const layout = await openHome(home("half"), { postgresMajor: 18 });
+    rmSync(layout.version);
+    await openHome(home("half"), { postgresMajor: 18 });
+  });
+});

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { tempDir, tools } from "@tidemill/testing";
+import { findPython } from "../src/tools/find-python.ts";
+import { prepareTools } from "../src/tools/toolbox.ts";
+import { environment } from "./mesh-fixture.ts";
+
+describe("the tools", () => {
+  it("are executables of the pinned versions", async () => {
+    const { natsServer, uv, kfpWheel } = await tools();
+    assert.match(spawnSync(natsServer, ["--version"]).stdout.toString(), /v2\.(1[1-9]|[2-9]\d)/);
+    assert.match(spawnSync(uv, ["--version"]).stdout.toString(), /^uv 0\./);
+    assert.match(kfpWheel, /kfp-2\.17\.3-.*\.whl$/);
+  });
+
+  it("need no network once they are there", async () => {
+    const { python, uv } = await tools();
+    const directory = uv.slice(0, uv.indexOf("/uv-"));
+    const env = { PATH: "/usr/bin:/bin", PIP_INDEX_URL: "http://127.0.0.1:9/simple" };
+    const again = await prepareTools({ python, directory, env, progress: assert.fail });
+    assert.equal(again.uv, uv);
+  });
+
+  it("name pip's index when it does not answer, and leave nothing half-way", async () => {
+    const directory = tempDir("tools");
+    const env = {
+      ...environment(),
+      PATH: "/usr/bin:/bin",
+      PIP_INDEX_URL: "http://127.0.0.1:9/simple",
+      PIP_FIND_LINKS: "",
+      PIP_NO_CACHE_DIR: "1",
+      PIP_RETRIES: "0",
+    };
+    const { python } = await tools();
+    await assert.rejects(prepareTools({ python, directory, env, progress: () => {} }), {
+      name: "UnavailableError",
+      message: /pip could not download .*pip config list/s,
+    });
+  });
+
+  it("come from a Python that is new enough", async () => {
+    await assert.rejects(findPython({ TIDEMILL_PYTHON: "/bin/sh" }), {
+      reason: "PYTHON_MISSING",
+      message: /no Python >= 3\.10 was found: install python3/,
+    });
+  });
+});
