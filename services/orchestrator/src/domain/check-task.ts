@@ -41,6 +41,17 @@ export function checkTask(scope: DagScope, task: TaskSpec, path: PathSegments): 
   return producers;
 }
 
+/** Inputs that the compiler adds, undeclared, for settings of a task that come from values. */
+const COMPILER_INPUTS: ReadonlySet<string> = new Set([
+  "base_image",
+  "cpu_request",
+  "cpu_limit",
+  "memory_request",
+  "memory_limit",
+  "accelerator_type",
+  "accelerator_count",
+]);
+
 function checkParameters(
   scope: DagScope,
   task: TaskSpec,
@@ -57,7 +68,7 @@ function checkParameters(
   for (const [name, source] of task.parameters) {
     const where = [...inputs, name];
     const input = component.inputs.parameters.get(name);
-    if (input === undefined && !mentioned.has(name)) {
+    if (input === undefined && !mentioned.has(name) && !COMPILER_INPUTS.has(name)) {
       const what = `component "${component.name}" has no input parameter "${name}"`;
       scope.report("UNKNOWN_INPUT", where, what);
       continue;

@@ -4,6 +4,7 @@ import pathlib
 
 from kfp import compiler
 
+import settings
 import unsupported
 import values
 
@@ -11,6 +12,7 @@ HERE = pathlib.Path(__file__).parent
 
 PIPELINES = [
     values.values,
+    settings.settings,
     unsupported.conditions,
     unsupported.one_of,
     unsupported.loops,

@@ -6,7 +6,13 @@ import type { ArtifactValue } from "../domain/parameter-value.ts";
 import { type Argument, planAttempt } from "../domain/plan-attempt.ts";
 import { parseText } from "./parse-text.ts";
 
-const FILE = new URL("../../test/specs/values.yaml", import.meta.url);
+/** A pipeline that the compiler made, as the document it is. */
+function compiled(name: string): object {
+  const file = new URL(`../../test/specs/${name}.yaml`, import.meta.url);
+  const [document] = parseText(readFileSync(file, "utf8")).documents;
+  assert.ok(typeof document === "object" && document !== null);
+  return document;
+}
 
 /** An artifact as a worker reports it. */
 function artifact(name: string, schemaTitle: string): ArtifactValue {
@@ -29,9 +35,7 @@ const textOf = (argument: Argument): string =>
 
 describe("the pipeline of test/specs/values.py, as compiled", () => {
   it("passes every value on as it was written", () => {
-    const [document] = parseText(readFileSync(FILE, "utf8")).documents;
-    assert.ok(typeof document === "object" && document !== null);
-    const driver = driveRun(document, { count: 4 });
+    const driver = driveRun(compiled("values"), { count: 4 });
 
     assert.deepEqual(driver.task("measure").inputParameters, {
       ...jsonParameters({ count: 4, rate: 1.5, deep: true, items: [1, 2, 3], options: { a: 1 } }),
@@ -86,5 +90,47 @@ describe("the pipeline of test/specs/values.py, as compiled", () => {
     driver.succeed("describe-2", { note: "n" }, { copy: [artifact("copy", "system.Artifact")] });
     assert.equal(driver.run.state, "succeeded");
     assert.deepEqual(driver.run.outputParameters, jsonParameters({ Output: "produced" }));
+  });
+});
+
+describe("the pipeline of test/specs/settings.py, as compiled", () => {
+  it("takes image and resources from values, and shows artifacts in every way", () => {
+    const driver = driveRun(compiled("settings"));
+    assert.equal(driver.task("check").state, "pending");
+    driver.succeed("size", { Output: "2Gi" });
+    const check = planAttempt(driver.run, driver.task("check"), "c1");
+    assert.equal(check.image, "python:3.12");
+    assert.deepEqual(check.resources, {
+      cpu: 1.5,
+      memoryBytes: 2 * 2 ** 30,
+      accelerators: 0,
+      slots: 2,
+    });
+    assert.equal(driver.task("check").plan.displayName, "Überprüfung");
+    driver.succeed("check", { Output: true });
+    const data = { ...artifact("data", "system.Dataset"), metadataJson: '{"mode":"b"}' };
+    driver.succeed("collect", {}, { Output: [data] });
+    const show = planAttempt(driver.run, driver.task("show"), "s1");
+    assert.deepEqual(show.args.map(textOf), [
+      "minio://mlpipeline/data",
+      "<inputArtifactPath>",
+      "b",
+      '{"mode":"b"}',
+      "--times",
+      "3",
+      "--data=<inputArtifactPath>",
+    ]);
+    const evaluate = planAttempt(driver.run, driver.task("evaluate"), "e1");
+    assert.deepEqual(Object.keys(evaluate.inputArtifacts), ["data", "path"]);
+    assert.deepEqual(
+      Object.values(evaluate.outputArtifacts).map(([first]) => first?.schemaTitle),
+      [
+        "system.ClassificationMetrics",
+        "system.Metrics",
+        "system.Markdown",
+        "system.HTML",
+        "system.SlicedClassificationMetrics",
+      ],
+    );
   });
 });
