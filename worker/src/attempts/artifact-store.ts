@@ -59,7 +59,7 @@ export class ArtifactStore {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(dirname(path), { recursive: true });
     if (artifact.tree) await this.#downloadTree(namespace, artifact.digest, temporary);
-    else await this.#options.blobs.getFile(artifact.digest, temporary);
+    else await this.#options.blobs.getFile({ namespace, digest: artifact.digest }, temporary);
     await rm(path, { recursive: true, force: true });
     await rename(temporary, path);
   }
@@ -79,7 +79,7 @@ export class ArtifactStore {
     if (!found.isFile()) return undefined;
     const { blobs } = this.#options;
     if (found.size <= SMALL_BYTES_MAX) {
-      return { ...(await blobs.putBytes(await readFile(path))), tree: false };
+      return { ...(await blobs.putBytes(namespace, await readFile(path))), tree: false };
     }
     const blob = await digestFile(path);
     await this.#uploadMissing(namespace, new Map([[blob.digest, { path, ...blob }]]));
@@ -96,7 +96,7 @@ export class ArtifactStore {
         throw new IntegrityError("TREE_PATH_INVALID", `tree ${digest} holds "${file.path}"`);
       }
       await mkdir(dirname(path), { recursive: true });
-      await blobs.getFile(file.blobDigest, path, file.executable);
+      await blobs.getFile({ namespace, digest: file.blobDigest }, path, file.executable);
     });
   }
 
@@ -135,7 +135,7 @@ export class ArtifactStore {
       });
       await inParallel(missingDigests, TRANSFERS_MAX, async (digest) => {
         const blob = blobs.get(digest);
-        if (blob !== undefined) await this.#options.blobs.putFile(blob.path, blob);
+        if (blob !== undefined) await this.#options.blobs.putFile(namespace, blob.path, blob);
       });
     }
   }

@@ -17,6 +17,12 @@ export interface BlobDigest {
   readonly sizeBytes: number;
 }
 
+/** Blobs are readable in the namespaces that they were stored in. */
+export interface NamedBlob {
+  readonly namespace: string;
+  readonly digest: string;
+}
+
 const CONNECTIONS_MAX = 16;
 const SOCKET_TIMEOUT_MS = 60_000;
 const ERROR_BODY_BYTES_MAX = 4_096;
@@ -31,20 +37,24 @@ export class BlobClient {
   }
 
   /** Stores bytes; doing so again changes nothing. */
-  async putBytes(bytes: Uint8Array): Promise<BlobDigest> {
+  async putBytes(namespace: string, bytes: Uint8Array): Promise<BlobDigest> {
     const digest = createHash("sha256").update(bytes).digest("hex");
-    await this.#put(digest, bytes.length, Readable.from([bytes], { objectMode: false }));
+    await this.#put(
+      { namespace, digest, sizeBytes: bytes.length },
+      Readable.from([bytes], { objectMode: false }),
+    );
     return { digest, sizeBytes: bytes.length };
   }
 
   /** Stores a file whose digest is known. */
-  async putFile(path: string, { digest, sizeBytes }: BlobDigest): Promise<void> {
-    await this.#put(digest, sizeBytes, createReadStream(path));
+  async putFile(namespace: string, path: string, blob: BlobDigest): Promise<void> {
+    const { digest, sizeBytes } = blob;
+    await this.#put({ namespace, digest, sizeBytes }, createReadStream(path));
   }
 
   /** All of a small blob. Throws IntegrityError when it is not what its digest says. */
-  async getBytes(digest: string, sizeBytesMax: number): Promise<Buffer> {
-    const response = await this.#send("GET", digest);
+  async getBytes(namespace: string, digest: string, sizeBytesMax: number): Promise<Buffer> {
+    const response = await this.#send("GET", { namespace, digest });
     const parts: Buffer[] = [];
     let sizeBytes = 0;
     for await (const part of response as AsyncIterable<Buffer>) {
@@ -61,8 +71,9 @@ export class BlobClient {
   }
 
   /** Writes a blob to a new file. Throws IntegrityError when it is not what its digest says. */
-  async getFile(digest: string, path: string, executable = false): Promise<void> {
-    const response = await this.#send("GET", digest);
+  async getFile(blob: NamedBlob, path: string, executable = false): Promise<void> {
+    const { digest } = blob;
+    const response = await this.#send("GET", blob);
     const hash = createHash("sha256");
     response.on("data", (part: Buffer) => hash.update(part));
     const mode = executable ? 0o755 : 0o644;
@@ -74,18 +85,21 @@ export class BlobClient {
     this.#agent.destroy();
   }
 
-  async #put(digest: string, sizeBytes: number, body: Readable): Promise<void> {
-    const response = await this.#send("PUT", digest, { sizeBytes, body });
+  async #put(blob: NamedBlob & BlobDigest, body: Readable): Promise<void> {
+    const response = await this.#send("PUT", blob, { sizeBytes: blob.sizeBytes, body });
     response.resume();
   }
 
   #send(
     method: "GET" | "PUT",
-    digest: string,
+    { namespace, digest }: NamedBlob,
     content?: { readonly sizeBytes: number; readonly body: Readable },
   ): Promise<IncomingMessage> {
     const url = new URL(`/v1/blobs/${digest}`, this.#base);
-    const headers = content === undefined ? {} : { "content-length": content.sizeBytes };
+    const headers = {
+      "x-tidemill-namespace": namespace,
+      ...(content === undefined ? {} : { "content-length": content.sizeBytes }),
+    };
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => reject(away(error));
       const call = request(url, {

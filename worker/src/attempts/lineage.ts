@@ -18,12 +18,12 @@ export class Lineage {
     this.#blobs = blobs;
   }
 
-  async loadText(digest: string): Promise<string> {
-    return (await this.#blobs.getBytes(digest, VALUE_BYTES_MAX)).toString("utf8");
+  async loadText(namespace: string, digest: string): Promise<string> {
+    return (await this.#blobs.getBytes(namespace, digest, VALUE_BYTES_MAX)).toString("utf8");
   }
 
-  storeText(json: string): Promise<BlobDigest> {
-    return this.#blobs.putBytes(Buffer.from(json));
+  storeText(namespace: string, json: string): Promise<BlobDigest> {
+    return this.#blobs.putBytes(namespace, Buffer.from(json));
   }
 
   /** Records an output, whose content is there already. Returns its id. */

@@ -115,13 +115,14 @@ async function execute(attempt: Attempt): Promise<Finish> {
 /** Values that came as blobs are fetched; all of them are JSON text then. */
 async function loadParameters(attempt: Attempt): Promise<ReadonlyMap<string, string>> {
   const { context, start, control } = attempt;
+  const { namespace = "" } = start.attempt ?? {};
   const entries = Object.entries(start.inputParameters).map(async ([name, { value }]) => {
     switch (value.case) {
       case "json":
         return [name, value.value] as const;
       case "blob": {
         const { digest } = value.value;
-        const fetch = () => context.lineage.loadText(digest);
+        const fetch = () => context.lineage.loadText(namespace, digest);
         return [name, await context.store.persist(control.aborted, fetch)] as const;
       }
       case undefined:
@@ -188,7 +189,7 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
   };
   return {
     onWarning: (remark) => control.warnings.push(remark),
-    putText: (json) => persist(() => context.lineage.storeText(json)),
+    putText: (json) => persist(() => context.lineage.storeText(namespace, json)),
     async upload(path, output, index) {
       const requestId = outputRequestId(attemptId, output, index);
       const content = await persist(() => context.store.upload(namespace, path, requestId));
