@@ -13,6 +13,9 @@ create table outbox (
   traceparent text not null,
   -- The transaction that wrote it: lets the sequencer pass over what it has done before.
   xid xid8 not null default pg_current_xact_id(),
+  -- Transactions from here on had not begun when it was written: none of them holds an event that
+  -- must come before it.
+  xid_after xid8 not null default pg_snapshot_xmax(pg_current_snapshot()),
   -- Place in the history; assigned after the commit, gap-free.
   position bigint,
   constraint outbox_pkey primary key (id)

@@ -23,6 +23,8 @@ export interface Sequencer extends Service {
 interface PendingRow extends PendingEvent {
   /** The transaction that wrote it. */
   readonly writer: string;
+  /** The first transaction that had not begun by then. */
+  readonly after: string;
 }
 
 /** One round's worth: large enough that a backlog is gone soon. */
@@ -46,20 +48,25 @@ const selectHorizon = statement<{ horizon: string }>(
 
 const selectPending = statement<PendingRow>(
   "outbox_pending",
-  `select id, entity, entity_id, entity_version, xid::text as writer from outbox
-   where position is null and xid >= $1::xid8
+  `select id, entity, entity_id, entity_version, xid::text as writer,
+          xid_after::text as after
+   from outbox where position is null and xid >= $1::xid8
    order by xid, id limit ${BATCH_MAX}`,
 );
 
-/** Behind the last event of a full batch, older versions of the entities in it. */
+/**
+ * Behind the last event of a full batch, older versions of the entities in it: written by
+ * transactions that had begun when the newer version was written.
+ */
 const selectEarlier = statement<PendingRow>(
   "outbox_pending_earlier",
-  `select o.id, o.entity, o.entity_id, o.entity_version, o.xid::text as writer
+  `select o.id, o.entity, o.entity_id, o.entity_version, o.xid::text as writer,
+          o.xid_after::text as after
    from outbox o
    join (select entity, entity_id, max(version) as version
          from unnest($3::text[], $4::text[], $5::bigint[]) as b (entity, entity_id, version)
          group by entity, entity_id) batch using (entity, entity_id)
-   where o.position is null and (o.xid, o.id) > ($1::xid8, $2::uuid)
+   where o.position is null and (o.xid, o.id) > ($1::xid8, $2::uuid) and o.xid < $6::xid8
      and o.entity_version < batch.version`,
 );
 
@@ -172,8 +179,13 @@ async function findEarlier(
     batch.map((event) => event.entity),
     batch.map((event) => event.entity_id),
     batch.map((event) => event.entity_version),
+    String(batch.reduce((latest, { after }) => larger(latest, BigInt(after)), 0n)),
   ]);
   return rows;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function smaller(a: string, b: string): string {

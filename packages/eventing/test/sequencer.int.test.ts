@@ -127,6 +127,28 @@ describe("positions of events", () => {
     assert.equal((await readFrom(0)).length, 5_001);
   });
 
+  it("follow versions also when the older one was written by the younger transaction", async () => {
+    const select = statement<{ n: number }>("test_order", "select count(*) as n from outbox");
+    await database.transaction(async (older) => {
+      // Has its number now, and gets at the entity only after the younger one.
+      await appendEvents(older, [runEvent("other", 1)]);
+      await commitEvents(database, "shared", 1, 1);
+      await appendEvents(older, [runEvent("shared", 2)]);
+      const filling = Array.from({ length: 3_998 }, (_, index) => runEvent("filling", index + 1));
+      await appendEvents(older, filling);
+    });
+    assert.equal((await database.query(select)).rows[0]?.n, 4_001);
+    const running = sequencer();
+    await running.start();
+    await settled();
+    await running.stop();
+    const shared = (await readFrom(0)).filter((event) => event.entityId === "shared");
+    assert.deepEqual(
+      shared.map((event) => event.entityVersion),
+      [1, 2],
+    );
+  });
+
   it("stay without gaps when several sequencers run at once", async () => {
     const several = [sequencer(), sequencer(), sequencer()];
     for (const one of several) await one.start();
