@@ -1,5 +1,5 @@
 import type { Report } from "./check-spec.ts";
-import { coerceJson, describeJson, typeName } from "./coerce-parameter.ts";
+import { coerceSpecJson, describeJson, typeName } from "./coerce-parameter.ts";
 import { type ConstantPlan, compileConstant } from "./constant-plan.ts";
 import type {
   ArtifactSource,
@@ -162,7 +162,7 @@ function checkConstant(
     if (!input.optional) report("MISSING_INPUT", where, "is null, and the input is required");
     return;
   }
-  if (coerceJson(json, input.type) === undefined) {
+  if (coerceSpecJson(json, input.type) === undefined) {
     const what = `must be ${typeName(input.type)}, got ${describeJson(json)}`;
     report("WRONG_TYPE", where, what);
   } else if (constant.parts === undefined && !isAllowedJson(input, json)) {
@@ -172,7 +172,7 @@ function checkConstant(
 }
 
 function isAllowedJson(input: InputParameter, json: string): boolean {
-  const coerced = coerceJson(json, input.type);
+  const coerced = coerceSpecJson(json, input.type);
   return (
     input.literals.length === 0 ||
     (coerced !== undefined && input.literals.some((literal) => sameJson(literal, coerced)))

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { coerceJson, coerceValue } from "./coerce-parameter.ts";
+import { coerceJson, coerceSpecJson, coerceValue } from "./coerce-parameter.ts";
 import type { ParameterType } from "./ir.ts";
 import { compactJson, sameJson } from "./json-text.ts";
 
@@ -35,6 +35,18 @@ describe("coerceJson", () => {
   for (const [type, json, expected] of cases) {
     const name = expected === undefined ? "is refused" : `becomes ${expected}`;
     it(`${json} as ${type} ${name}`, () => assert.equal(coerceJson(json, type), expected));
+  }
+});
+
+describe("coerceSpecJson", () => {
+  for (const [type, json, expected] of [
+    ["NUMBER_DOUBLE", '"1e-3"', "0.001"],
+    ["NUMBER_INTEGER", '"007"', "7"],
+    ["NUMBER_INTEGER", '"7"', undefined],
+    ["STRING", '"1e3"', '"1e3"'],
+  ] as const) {
+    const name = expected === undefined ? "is refused" : `becomes ${expected}`;
+    it(`${json} as ${type} ${name}`, () => assert.equal(coerceSpecJson(json, type), expected));
   }
 });
 

@@ -25,6 +25,20 @@ export function coerceJson(json: string, type: ParameterType): string | undefine
 }
 
 /**
+ * Like coerceJson for a value that stands in a specification. Writers of YAML differ in what needs
+ * quotes, so a number may come as text there (`1e3`, `007`); where one is declared, it is one.
+ */
+export function coerceSpecJson(json: string, type: ParameterType): string | undefined {
+  const isNumber = type === "NUMBER_DOUBLE" || type === "NUMBER_INTEGER";
+  if (!isNumber || !NUMBER_AS_TEXT.test(json)) return coerceJson(json, type);
+  const value = Number(json.slice(1, -1));
+  return Number.isFinite(value) ? coerceJson(JSON.stringify(value), type) : undefined;
+}
+
+const NUMBER_AS_TEXT =
+  /^"[-+]?(?:0[0-9]+|[0-9]+[eE][-+]?[0-9]+|[0-9]*\.[0-9]+[eE][0-9]+|-\.[0-9]+)"$/;
+
+/**
  * Like coerceJson for a value that may lie in the artifact service: there it is never read, so it
  * passes only where its declared type already fits.
  */

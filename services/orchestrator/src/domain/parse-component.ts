@@ -1,4 +1,4 @@
-import { coerceJson, describeJson, typeName } from "./coerce-parameter.ts";
+import { coerceSpecJson, describeJson, typeName } from "./coerce-parameter.ts";
 import type {
   ArtifactType,
   Component,
@@ -160,7 +160,7 @@ function parseInputParameter(item: Item, reading: Reading): InputParameter | und
 
 function readTyped(item: Item, type: ParameterType): string {
   const json = readJson(item);
-  const coerced = coerceJson(json, type);
+  const coerced = coerceSpecJson(json, type);
   if (coerced !== undefined) return coerced;
   throw problem(item.at, `must be ${typeName(type)}, got ${describeJson(json)}`);
 }

@@ -1,4 +1,5 @@
 import { assert } from "@tidemill/errors";
+import { coerceSpecJson } from "./coerce-parameter.ts";
 import { type ConstantPlan, compileConstant } from "./constant-plan.ts";
 import { compileExecutor, type ExecutorPlan } from "./executor-plan.ts";
 import type {
@@ -173,7 +174,9 @@ function compileTask(spec: PipelineSpec, task: TaskSpec, place: TaskPlace): Task
   const parameters = [...task.parameters].map(([name, source]): InputParameterPlan => {
     const input = component.inputs.parameters.get(name);
     if (source.kind === "constant") {
-      return { name, input, source: { kind: "constant", ...compileConstant(source.json) } };
+      const json = isNumber(input) ? coerceSpecJson(source.json, input.type) : undefined;
+      const constant = compileConstant(json ?? source.json);
+      return { name, input, source: { kind: "constant", ...constant } };
     }
     const type =
       source.kind === "componentInput"
@@ -199,6 +202,10 @@ function compileTask(spec: PipelineSpec, task: TaskSpec, place: TaskPlace): Task
     successors: place.successors,
     body,
   };
+}
+
+function isNumber(input: InputParameter | undefined): input is InputParameter {
+  return input?.type === "NUMBER_DOUBLE" || input?.type === "NUMBER_INTEGER";
 }
 
 function compileSource(

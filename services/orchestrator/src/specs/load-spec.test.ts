@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { constant, pipelineDocument } from "../../test/pipeline-builder.ts";
 import { compilePlan } from "../domain/plan.ts";
 import { loadSpec, OFF_THREAD_BYTES_MIN } from "./load-spec.ts";
+import { parseText } from "./parse-text.ts";
 
 const SPECS = new URL("../../test/specs/", import.meta.url);
 const OK = pipelineDocument({ tasks: { a: { parameters: { x: constant("1") } } } });
@@ -166,6 +167,12 @@ describe("loadSpec", () => {
       const source = body.dag.tasks.get("a")?.parameters.get("x");
       assert.deepEqual(source, { kind: "constant", json: `[${large},1.5]` });
     }
+  });
+
+  it("reads what the compiler's YAML leaves without quotes as it was meant", async () => {
+    const values = ["0987", "1e3", "1.5e3", "0o14", "-.5", "1.0e+20", "-7", "2.50", "0"];
+    const { documents } = parseText(values.map((value) => `- ${value}\n`).join(""));
+    assert.deepEqual(documents, [["0987", "1e3", "1.5e3", "0o14", "-.5", 1e20, -7, 2.5, 0]]);
   });
 
   it("reads a large file on another thread, with the same result and the same errors", async () => {

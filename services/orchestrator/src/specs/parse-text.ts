@@ -2,6 +2,7 @@ import { InvalidError, messageOf } from "@tidemill/errors";
 import {
   CORE_SCHEMA,
   defineScalarTag,
+  floatCoreTag,
   intCoreTag,
   loadAll,
   NOT_RESOLVED,
@@ -74,20 +75,34 @@ function parseJson(text: string): unknown {
   });
 }
 
-const INTEGER = /^[-+]?[0-9]+$/;
+// What the compiler's YAML writer (PyYAML, after YAML 1.1) takes for a number. It leaves all other
+// texts without quotes, so `0987`, `1e3` and `0o14`, numbers in YAML 1.2, are texts here.
+const INTEGER = /^[-+]?(?:0|[1-9][0-9]*)$/;
+const FLOAT = /^(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?$|^[-+]?\.(?:inf|nan)$/i;
 
-const exactIntegers = defineScalarTag<number | bigint>(intCoreTag.tagName, {
+const integers = defineScalarTag<number | bigint>(intCoreTag.tagName, {
   implicit: intCoreTag.implicit,
   implicitFirstChars: intCoreTag.implicitFirstChars,
   identify: intCoreTag.identify,
   resolve: (source, isExplicit, tagName) => {
+    if (!INTEGER.test(source) && !isExplicit) return NOT_RESOLVED;
     const value = intCoreTag.resolve(source, isExplicit, tagName);
     if (value === NOT_RESOLVED || Number.isSafeInteger(value)) return value;
     return INTEGER.test(source) ? BigInt(source.replace(/^\+/, "")) : value;
   },
 });
 
-const SCHEMA: Schema = CORE_SCHEMA.withTags(exactIntegers);
+const floats = defineScalarTag<number>(floatCoreTag.tagName, {
+  implicit: floatCoreTag.implicit,
+  implicitFirstChars: floatCoreTag.implicitFirstChars,
+  identify: floatCoreTag.identify,
+  resolve: (source, isExplicit, tagName) =>
+    FLOAT.test(source) || isExplicit
+      ? floatCoreTag.resolve(source, isExplicit, tagName)
+      : NOT_RESOLVED,
+});
+
+const SCHEMA: Schema = CORE_SCHEMA.withTags(integers, floats);
 
 function yamlProblem(error: unknown): InvalidError {
   if (error instanceof YAMLException) {
