@@ -1,12 +1,3 @@
-/** Any JSON value. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
-
 /**
  * A resolved parameter. It stays JSON text from producer to consumer, so that a whole number is
  * never rewritten as `3.0` and a large one loses no digit. A text over

@@ -2,7 +2,13 @@ import { assert } from "@tidemill/errors";
 import type { TaskError, Warning } from "./journal-event.ts";
 import type { Artifacts, Parameters } from "./parameter-value.ts";
 import type { TaskPlan } from "./plan.ts";
-import type { AttemptState, RunState, TaskKind, TaskState } from "./states.ts";
+import {
+  type AttemptState,
+  isLiveAttempt,
+  type RunState,
+  type TaskKind,
+  type TaskState,
+} from "./states.ts";
 
 /** Version of the rules by which this code executes runs. */
 export const ENGINE_VERSION = 1;
@@ -95,9 +101,7 @@ export interface Attempt {
 /** The attempt that a worker may have now; undefined between attempts. */
 export function liveAttempt(task: Task): Attempt | undefined {
   const last = task.attempts.at(-1);
-  return last !== undefined && (last.state === "dispatched" || last.state === "running")
-    ? last
-    : undefined;
+  return last !== undefined && isLiveAttempt(last.state) ? last : undefined;
 }
 
 /** How a task is called in messages: its path, or the pipeline for the root. */
