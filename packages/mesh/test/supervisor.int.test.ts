@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { portsAt } from "@tidemill/config";
 import { eventually, tempDir } from "@tidemill/testing";
 import pg from "pg";
+import { canEnter } from "../src/servers/postgres-user.ts";
+import { runPlan } from "../src/servers/process-plan.ts";
 import { doctor } from "../src/supervisor/doctor.ts";
 import type { Mesh } from "../src/supervisor/mesh.ts";
 import { meshStatus } from "../src/supervisor/mesh-status.ts";
@@ -152,6 +154,28 @@ describe("a start that cannot be", () => {
       message: /is not empty \(it holds "thesis.tex"\)/,
     });
     assert.equal(statSync(home).mode, mode);
+  });
+
+  it("names a home that cannot be written", async (t) => {
+    const stranger = { name: "nobody", uid: 65_534, gid: 65_534 };
+    const user = process.getuid?.() === 0 ? stranger : undefined;
+    const module = fileURLToPath(new URL("../src/home/open-home.ts", import.meta.url));
+    if (!canEnter(process.execPath, user) || !canEnter(dirname(module), user)) {
+      return t.skip("this clone cannot be entered by the user nobody, and root may write anywhere");
+    }
+    const home = join(tempDir("closed"), "parent", "home");
+    mkdirSync(dirname(home), { mode: 0o555 });
+    const script = `import { openHome } from ${JSON.stringify(module)};
+      await openHome(${JSON.stringify(home)}, { postgresMajor: 18 })`;
+    const { code, stderr } = await runPlan({
+      name: "open-home",
+      argv: [process.execPath, "--input-type=module", "--eval", script],
+      env: {},
+      cwd: "/",
+      ...(user === undefined ? {} : { user }),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /the home .* cannot be written \(EACCES.*--home or TIDEMILL_HOME/);
   });
 
   it("says why a service did not start, and leaves nothing running", async () => {

@@ -4,7 +4,7 @@ import { StateError } from "@tidemill/errors";
 import { findPortHolder } from "./port-holder.ts";
 
 /** The ports that something listens on in this release. */
-export const usedPorts = [
+const usedPorts = [
   "orchestratorHttp",
   "orchestratorGrpc",
   "artifactsHttp",

@@ -8,10 +8,10 @@ import { ensureCredentials } from "../home/credentials.ts";
 import type { HomeLayout } from "../home/home-layout.ts";
 import { openHome } from "../home/open-home.ts";
 import { findPostgresDirectory, preparePostgres } from "../home/postgres-site.ts";
+import { rememberedPython } from "../home/remembered-python.ts";
 import { requireFreePorts } from "../ports/require-free-ports.ts";
 import { createReaper, type Reaper } from "../reaper/reaper.ts";
 import { installedPostgres } from "../servers/postgres-binaries.ts";
-import { findPython } from "../tools/find-python.ts";
 import { prepareTools, type Toolbox } from "../tools/toolbox.ts";
 import { endLeftovers } from "./end-leftovers.ts";
 import { logDestination } from "./log-destination.ts";
@@ -40,9 +40,10 @@ export interface StartMeshOptions {
  * UnavailableError whose message names the cause and the next action; nothing is left running then.
  */
 export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
+  const startedMs = systemClock.now();
   const ports = portsAt(options.portOffset);
-  const python = options.tools?.python ?? (await findPython(options.env));
   const layout = await openHome(options.home, { postgresMajor: installedPostgres().major });
+  const python = options.tools?.python ?? (await rememberedPython(layout, options.env));
   const lost = Promise.withResolvers<void>();
   const reaper = createReaper({
     python: python.path,
@@ -72,7 +73,7 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
       identity: {
         pid: process.pid,
         startTicks: await startTicksOf(process.pid),
-        startedMs: systemClock.now(),
+        startedMs,
         portOffset: options.portOffset,
         ports,
         urls: meshUrls(ports),
@@ -84,8 +85,13 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
     return mesh;
   } catch (error) {
     await reaper.stop();
-    throw error;
+    // A Ctrl-C ends pip and initdb as well: their failure is not the news then.
+    throw options.signal?.aborted ? interrupted() : error;
   }
+}
+
+function interrupted(): StateError {
+  return new StateError("STOPPED", "the start was interrupted");
 }
 
 async function lockHome(reaper: Reaper, layout: HomeLayout): Promise<void> {
@@ -109,7 +115,7 @@ async function startOrStop(mesh: Mesh, signal: AbortSignal | undefined): Promise
   };
   signal?.addEventListener("abort", onAbort);
   try {
-    if (signal?.aborted) throw new StateError("STOPPED", "the start was interrupted");
+    if (signal?.aborted) throw interrupted();
     await mesh.start();
   } catch (error) {
     await mesh.stop();
