@@ -11,6 +11,7 @@ import type { ContentDigests } from "./content-digester.ts";
 import { digestFile } from "./digest-file.ts";
 import { DigestPool } from "./digest-pool.ts";
 import { DurableDirectories } from "./durable-files.ts";
+import { YoungCollector } from "./young-collector.ts";
 
 export interface BlobStoreOptions {
   readonly directory: string;
@@ -32,6 +33,7 @@ export class BlobStore implements Service {
   readonly directories: DurableDirectories;
   readonly #digests = new DigestPool(Math.min(availableParallelism(), DIGEST_THREADS_MAX));
   readonly #pieces = new BufferPool(PIECE_SIZE_BYTES, PIECES_MAX);
+  readonly #collector = new YoungCollector();
   readonly #chunks = new BufferPool(CHUNK_SIZE_BYTES, CHUNKS_MAX);
   readonly #sizeBytesMax: number;
 
@@ -67,6 +69,7 @@ export class BlobStore implements Service {
         directories: this.directories,
         digests: this.#digests,
         pieces: this.#pieces,
+        collector: this.#collector,
         sizeBytesMax: this.#sizeBytesMax,
       },
       source,

@@ -9,6 +9,7 @@ import { encodeChunkDigests } from "./chunk-digests.ts";
 import type { ContentDigests } from "./content-digester.ts";
 import type { DigestPool, DigestSession } from "./digest-pool.ts";
 import { type DurableDirectories, mapDiskError, syncDirectory } from "./durable-files.ts";
+import type { YoungCollector } from "./young-collector.ts";
 
 /** Buffers of one upload that are being hashed and written while the next one fills. */
 const PIECES_IN_FLIGHT = 4;
@@ -20,6 +21,7 @@ export interface BlobWriterParts {
   readonly directories: DurableDirectories;
   readonly digests: DigestPool;
   readonly pieces: BufferPool;
+  readonly collector: YoungCollector;
   readonly sizeBytesMax: number;
 }
 
@@ -47,7 +49,11 @@ export async function stageBlob(
   const file = await open(path, "wx", 0o600);
   const upload = new Upload(parts, file);
   try {
-    for await (const bytes of source) await upload.take(bytes);
+    for await (const bytes of source) {
+      const room = upload.take(bytes);
+      if (room !== undefined) await room;
+      parts.collector.received(bytes.length);
+    }
     const digests = await upload.finish();
     await file.close();
     return stagedBlob(parts, path, digests);
@@ -80,8 +86,20 @@ class Upload {
     this.#session = parts.digests.session();
   }
 
-  async take(bytes: Uint8Array): Promise<void> {
+  /** Undefined when the bytes were taken at once, as most are: a promise for each costs. */
+  take(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#sizeBytes + bytes.length > this.#sizeBytesMax) throw tooLarge(this.#sizeBytesMax);
+    const piece = this.#piece;
+    if (piece === undefined || this.#filled + bytes.length >= this.#pieces.sizeBytes) {
+      return this.#takeInParts(bytes);
+    }
+    piece.view.set(bytes, this.#filled);
+    this.#filled += bytes.length;
+    this.#sizeBytes += bytes.length;
+    return undefined;
+  }
+
+  async #takeInParts(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       const piece = this.#piece ?? (await this.#nextPiece());
       const length = Math.min(bytes.length - at, this.#pieces.sizeBytes - this.#filled);

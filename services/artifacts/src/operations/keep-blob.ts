@@ -18,6 +18,8 @@ export interface KeepBlob {
   /** What the bytes must hash to, from wherever the caller said so. */
   readonly claims: readonly Digest[];
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Throws when fewer bytes came than the caller was going to send. */
+  readonly requireWhole: (sizeBytes: number) => void;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface KeepBlob {
 export async function keepBlob(ctx: KeepBlobContext, command: KeepBlob): Promise<BlobRecord> {
   const staged = await ctx.blobs.stage(command.bytes);
   try {
+    command.requireWhole(staged.sizeBytes);
     requireClaims(command.claims, staged.digest, staged.sizeBytes);
   } catch (error) {
     await staged.discard();

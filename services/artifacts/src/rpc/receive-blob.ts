@@ -17,7 +17,8 @@ export async function receiveBlob(ctx: BlobRoutesContext, blob: BlobRequest): Pr
     namespace,
     caller,
     claims,
-    bytes: wholeBody(request, expectedBytes),
+    bytes: bodyOf(request),
+    requireWhole: (sizeBytes) => requireWhole(request, sizeBytes, expectedBytes),
   });
   ctx.metrics.received(record.sizeBytes);
   const { digest, sizeBytes } = record;
@@ -70,27 +71,29 @@ function announcedBytes(request: EdgeRequest, sizeBytesMax: number): number | un
   );
 }
 
-/** The body, which must come to its proper end: a client that goes away leaves nothing. */
-async function* wholeBody(
-  request: EdgeRequest,
-  expectedBytes: number | undefined,
-): AsyncGenerator<Uint8Array> {
+/**
+ * The body's bytes. Left open when the blob is refused half-way, so that its sender can be told.
+ */
+function bodyOf(request: EdgeRequest): AsyncIterable<Uint8Array> {
   request.setTimeout(UPLOAD_IDLE_MS, () => {
     const message = `nothing of the upload came for ${UPLOAD_IDLE_MS} ms: send it again`;
     request.destroy(new DeadlineError("UPLOAD_IDLE", message));
   });
-  let bytes = 0;
-  // Left open when the blob is refused half-way, so that the refusal can be read.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length;
-    yield chunk;
-  }
+  return request.iterator({ destroyOnReturn: false });
+}
+
+/** The body must come to its proper end: a client that goes away leaves nothing. */
+function requireWhole(
+  request: EdgeRequest,
+  sizeBytes: number,
+  expectedBytes: number | undefined,
+): void {
   request.setTimeout(0);
-  const isShort = expectedBytes !== undefined && bytes !== expectedBytes;
+  const isShort = expectedBytes !== undefined && sizeBytes !== expectedBytes;
   if (!request.aborted && !isShort) return;
   throw new InvalidError(
     "BODY_TRUNCATED",
-    `the upload ended after ${bytes} of ${expectedBytes ?? "an unknown number of"} bytes: ` +
+    `the upload ended after ${sizeBytes} of ${expectedBytes ?? "an unknown number of"} bytes: ` +
       "nothing was kept, send it again",
   );
 }
