@@ -219,7 +219,8 @@ function describeExit({ directories }: Attempt, end: TaskExit): Finish {
 }
 
 function describeStop(control: AttemptControl, end: TaskEnd | undefined): Finish {
-  if (control.stopCause === "worker-stopping") return lost("the worker was stopped");
+  if (control.stopCause === "worker-stopping")
+    return lost("the worker was stopped", "WORKER_STOPPED");
   const exit = end?.kind === "exited" ? end : undefined;
   return {
     state: AttemptState.CANCELED,
@@ -229,9 +230,9 @@ function describeStop(control: AttemptControl, end: TaskEnd | undefined): Finish
   };
 }
 
-function lost(why: string): Finish {
+function lost(why: string, reason = "LOST"): Finish {
   const message = `the attempt was lost: ${why}`;
-  return { state: AttemptState.LOST, error: { reason: "LOST", message } };
+  return { state: AttemptState.LOST, error: { reason, message } };
 }
 
 /** What is the user's fails the task; what is ours loses the attempt, which is then run again. */

@@ -1,7 +1,7 @@
 import { assert, assertNever } from "@tidemill/errors";
 import type { AttemptOutcome, JournalEvent, TaskError, Warning } from "./journal-event.ts";
 import type { Plan, TaskPlan } from "./plan.ts";
-import { type Attempt, type Run, requireTask, type Task } from "./run.ts";
+import { type Attempt, type Run, requireTask, type Task, WORKER_STOPPED } from "./run.ts";
 import type { AttemptState, TaskState } from "./states.ts";
 
 type EventOf<Kind extends JournalEvent["kind"]> = Extract<JournalEvent, { kind: Kind }>;
@@ -210,7 +210,7 @@ function loseAttempt(task: Task, event: EventOf<"attemptLost">): void {
   attempt.state = "lost";
   attempt.error = event.error;
   attempt.finishedAt = event.at;
-  task.attemptsLost += 1;
+  if (event.error.reason !== WORKER_STOPPED) task.attemptsLost += 1;
   task.state = "queued";
   task.version += 1;
 }

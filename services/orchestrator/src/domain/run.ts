@@ -20,6 +20,12 @@ export const ENGINE_VERSION = 1;
 export const ATTEMPTS_LOST_MAX = 5;
 
 /**
+ * Reason of a loss that counts for nothing: the worker was stopped in order, and said so. A mesh
+ * that is stopped every evening must not use up what is meant for tasks that take workers down.
+ */
+export const WORKER_STOPPED = "WORKER_STOPPED";
+
+/**
  * A run as its owner holds it in memory and as its rows show it. Only applyEvent changes one.
  * Versions grow by one with each event that changes the row in question.
  */
@@ -71,6 +77,7 @@ export interface Task {
   startedAt: number | undefined;
   finishedAt: number | undefined;
   readonly attempts: Attempt[];
+  /** Without those whose worker was stopped in order. */
   attemptsLost: number;
   /** Dependencies that have not succeeded yet. */
   waitingFor: number;

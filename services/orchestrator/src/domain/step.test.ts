@@ -10,7 +10,7 @@ import {
 } from "../../test/pipeline-builder.ts";
 import { driveRun, jsonParameters, OUTCOME, statesOf } from "../../test/run-driver.ts";
 import { checkJournal, checkRows } from "./invariants.ts";
-import { ATTEMPTS_LOST_MAX } from "./run.ts";
+import { ATTEMPTS_LOST_MAX, WORKER_STOPPED } from "./run.ts";
 import { viewRun } from "./run-view.ts";
 import { effectsOf } from "./step.ts";
 
@@ -213,6 +213,17 @@ describe("step", () => {
     assert.equal(driver.task("a").error?.reason, "LOST");
     assert.equal(driver.task("a").attempts.length, ATTEMPTS_LOST_MAX + 1);
     assert.equal(driver.run.state, "failed");
+  });
+
+  it("queues a task again however often its worker was stopped in order", () => {
+    const driver = driveRun(CHAIN);
+    const { id } = driver.task("a");
+    for (let stop = 0; stop <= ATTEMPTS_LOST_MAX + 1; stop++) {
+      const token = driver.dispatch("a");
+      const error = { reason: WORKER_STOPPED, message: "the worker was stopped" };
+      driver.send({ kind: "attemptLost", taskId: id, token, error });
+      assert.equal(driver.task("a").state, "queued");
+    }
   });
 
   it("runs an attempt again that its worker stopped without being asked to", () => {

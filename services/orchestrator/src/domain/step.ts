@@ -14,6 +14,7 @@ import {
   nameOf,
   type Run,
   type Task,
+  WORKER_STOPPED,
 } from "./run.ts";
 import { isFinalRun, isFinalTask } from "./states.ts";
 import { TaskFault } from "./task-fault.ts";
@@ -187,7 +188,10 @@ function finishAttempt(work: Work, task: Task, command: CommandOf<"attemptFinish
         return;
       }
       // Nobody asked for that: its worker was stopped, which is no fault of the task.
-      loseAttempt(work, task, attemptId, { reason: "LOST", message: "its worker stopped it" });
+      loseAttempt(work, task, attemptId, {
+        reason: WORKER_STOPPED,
+        message: "its worker stopped it",
+      });
   }
 }
 
