@@ -39,7 +39,28 @@ export function startedCommand(
 export function finishedCommand(message: AttemptFinished): WorkerReport | undefined {
   const { attempt } = message;
   if (attempt === undefined) return undefined;
-  const command: Command = {
+  return {
+    runId: attempt.runId,
+    attemptId: attempt.attemptId,
+    command:
+      message.state === AttemptState.LOST
+        ? lostCommand(message, attempt)
+        : resultCommand(message, attempt),
+  };
+}
+
+/** The worker itself says that the end was no fault of the task: it was stopped, for instance. */
+function lostCommand(message: AttemptFinished, attempt: AttemptRef): Command {
+  return {
+    kind: "attemptLost",
+    taskId: attempt.taskId,
+    token: tokenOf(attempt),
+    error: errorOf(message),
+  };
+}
+
+function resultCommand(message: AttemptFinished, attempt: AttemptRef): Command {
+  return {
     kind: "attemptFinished",
     taskId: attempt.taskId,
     token: tokenOf(attempt),
@@ -52,7 +73,6 @@ export function finishedCommand(message: AttemptFinished): WorkerReport | undefi
     },
     result: resultOf(message),
   };
-  return { runId: attempt.runId, attemptId: attempt.attemptId, command };
 }
 
 function resultOf(message: AttemptFinished): Finished["result"] {
@@ -66,14 +86,15 @@ function resultOf(message: AttemptFinished): Finished["result"] {
     case AttemptState.CANCELED:
       return { kind: "canceled" };
     default:
-      return {
-        kind: "failed",
-        error: {
-          reason: message.error?.reason ?? "UNKNOWN",
-          message: message.error?.message ?? "its worker gave no reason",
-        },
-      };
+      return { kind: "failed", error: errorOf(message) };
   }
+}
+
+function errorOf({ error }: AttemptFinished) {
+  return {
+    reason: error?.reason ?? "UNKNOWN",
+    message: error?.message ?? "its worker gave no reason",
+  };
 }
 
 function tokenOf(attempt: AttemptRef) {
