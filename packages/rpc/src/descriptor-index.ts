@@ -2,7 +2,6 @@ import {
   createRegistry,
   type DescFile,
   type DescMessage,
-  type DescService,
   type Registry,
   toBinary,
 } from "@bufbuild/protobuf";
@@ -17,9 +16,9 @@ export interface DescriptorIndex {
   extensionNumbers(extendee: string): number[] | undefined;
 }
 
-export function indexDescriptors(services: readonly DescService[]): DescriptorIndex {
+export function indexDescriptors(roots: readonly DescFile[]): DescriptorIndex {
   const files = new Map<string, DescFile>();
-  for (const service of services) collect(service.file, files);
+  for (const file of roots) collect(file, files);
   const registry = createRegistry(...files.values());
   const symbols = new Map<string, DescFile>();
   for (const type of registry) addSymbols(type, symbols);

@@ -35,7 +35,9 @@ export function sendError(request: EdgeRequest, response: EdgeResponse, error: C
   if (isGrpc(request)) {
     const trailers = setTrailerStatus(new Headers(), error);
     const contentType = request.headers["content-type"] ?? "";
-    send(response, 200, { "content-type": contentType, ...Object.fromEntries(trailers) }, "");
+    // Headers alone, without a body however empty: what gRPC calls trailers-only.
+    setHeaders(response, 200, { "content-type": contentType, ...Object.fromEntries(trailers) });
+    response.end();
     return;
   }
   const info = error.findDetails(ErrorInfoSchema)[0] ?? create(ErrorInfoSchema);
@@ -61,8 +63,16 @@ function send(
   headers: Readonly<Record<string, string>>,
   body: string,
 ): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  setHeaders(response, status, headers);
   response.setHeader("content-length", Buffer.byteLength(body));
   response.end(body);
+}
+
+function setHeaders(
+  response: EdgeResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
 }

@@ -7,6 +7,7 @@ import { ForbiddenError, InvalidError, UnsupportedError } from "@tidemill/errors
 import { type Logger, runInScope, type Telemetry } from "@tidemill/telemetry";
 import type { AdmissionRules } from "./admission.ts";
 import { ANONYMOUS_CALLER } from "./context-keys.ts";
+import { discardBody } from "./discard-body.ts";
 import { isGrpc, sendError, sendJson, sendText } from "./edge-answers.ts";
 import { edgeRoutes, needsHttp2 } from "./edge-routes.ts";
 import type { EdgeListener } from "./edge-server.ts";
@@ -68,7 +69,12 @@ export function createEdgeListener(options: EdgeListenerOptions): EdgeListener {
     }
     if (route.method.methodKind === "unary") setDeadline(request, options.limits.deadlineMs);
     const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-    await universalResponseToNodeResponse(await route(universal), response);
+    const body = request.iterator({ destroyOnReturn: request.httpVersionMajor >= 2 });
+    try {
+      await universalResponseToNodeResponse(await route({ ...universal, body }), response);
+    } finally {
+      discardBody(request);
+    }
   }
 
   function answerHealth(request: EdgeRequest, response: EdgeResponse): void {

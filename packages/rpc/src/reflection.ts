@@ -18,6 +18,7 @@ import {
   ServerReflectionResponseSchema as AlphaResponseSchema,
   ServerReflection as ServerReflectionAlpha,
 } from "@tidemill/proto/grpc/reflection/v1alpha/reflection_pb.ts";
+import { ErrorInfoSchema } from "@tidemill/proto/tidemill/common/v1/errors_pb.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptor-index.ts";
 import { bind, type ServiceBinding } from "./service-binding.ts";
 
@@ -29,7 +30,8 @@ type Answer = NonNullable<
 export function createReflection(services: readonly DescService[]): readonly ServiceBinding[] {
   const all = [...services, ServerReflection, ServerReflectionAlpha];
   const names = all.map((service) => ({ name: service.typeName }));
-  const index = indexDescriptors(all);
+  // No method mentions the detail that errors carry, and clients want to read it all the same.
+  const index = indexDescriptors([...all.map(({ file }) => file), ErrorInfoSchema.file]);
 
   function respond(originalRequest: ServerReflectionRequest) {
     const { host: validHost } = originalRequest;
