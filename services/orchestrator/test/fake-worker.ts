@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { wait } from "@tidemill/lifecycle";
 import { AttemptState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import {
   type AttemptFinishedSchema,
@@ -106,7 +107,7 @@ export function startFakeWorker(options: FakeWorkerOptions): FakeWorker {
   function take({ message }: WorkResponse): void {
     switch (message.case) {
       case "start":
-        take1(message.value);
+        begin(message.value);
         return;
       case "stop":
         worker.stopped.push(message.value);
@@ -124,7 +125,7 @@ export function startFakeWorker(options: FakeWorkerOptions): FakeWorker {
     }
   }
 
-  function take1(start: StartAttempt): void {
+  function begin(start: StartAttempt): void {
     worker.started.push(start);
     worker.attempts.set(start.attempt?.attemptId ?? "", start);
     const ended = options.run === undefined ? SUCCEEDED : options.run(start);
@@ -159,8 +160,7 @@ export function startFakeWorker(options: FakeWorkerOptions): FakeWorker {
         worker.failures.push(error);
       }
       await current.close();
-      await new Promise((resolve) => setImmediate(resolve));
-      if (!state.stopped) await pause(RECONNECT_MS);
+      if (!state.stopped) await wait(RECONNECT_MS);
     }
   }
 
@@ -209,13 +209,4 @@ function openStream(
       return Promise.resolve();
     },
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      clearInterval(timer);
-      resolve();
-    }, ms);
-  });
 }
