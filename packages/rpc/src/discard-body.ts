@@ -5,17 +5,27 @@ const DISCARD_BYTES_MAX = 64 * 1024 * 1024;
 const DISCARD_MS_MAX = 10_000;
 
 /**
- * Reads on what is left of a request that was answered early. Over HTTP/1.1 a client that is still
- * sending would otherwise find its connection closed, and many then never see the answer.
+ * Reads what is left of a request that can be answered already. An HTTP/1.1 client that is still
+ * sending often never sees an answer that overtakes it. Returns false when too much is left: the
+ * connection must be closed then.
  */
-export function discardBody(request: EdgeRequest): void {
-  if (request.httpVersionMajor >= 2 || request.readableEnded || request.destroyed) return;
-  let discardedBytes = 0;
-  const timer = setTimeout(() => request.destroy(), DISCARD_MS_MAX);
-  request.on("close", () => clearTimeout(timer));
-  request.on("end", () => clearTimeout(timer));
-  request.on("data", (chunk: Buffer) => {
-    discardedBytes += chunk.length;
-    if (discardedBytes > DISCARD_BYTES_MAX) request.destroy();
+export function discardBody(request: EdgeRequest): Promise<boolean> {
+  if (request.httpVersionMajor >= 2 || request.complete) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    let discardedBytes = 0;
+    const timer = setTimeout(() => finish(false), DISCARD_MS_MAX);
+    const onData = (chunk: Buffer) => {
+      discardedBytes += chunk.length;
+      if (discardedBytes > DISCARD_BYTES_MAX) finish(false);
+    };
+    const onEnd = () => finish(true);
+    const finish = (complete: boolean) => {
+      clearTimeout(timer);
+      request.off("data", onData).off("end", onEnd).off("close", onEnd);
+      resolve(complete);
+    };
+    request.on("data", onData).on("end", onEnd).on("close", onEnd);
+    // A stream that was iterated does not flow by itself again.
+    request.resume();
   });
 }

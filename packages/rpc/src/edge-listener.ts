@@ -70,11 +70,9 @@ export function createEdgeListener(options: EdgeListenerOptions): EdgeListener {
     if (route.method.methodKind === "unary") setDeadline(request, options.limits.deadlineMs);
     const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
     const body = request.iterator({ destroyOnReturn: request.httpVersionMajor >= 2 });
-    try {
-      await universalResponseToNodeResponse(await route({ ...universal, body }), response);
-    } finally {
-      discardBody(request);
-    }
+    const answered = await route({ ...universal, body });
+    if (!(await discardBody(request))) response.setHeader("connection", "close");
+    await universalResponseToNodeResponse(answered, response);
   }
 
   function answerHealth(request: EdgeRequest, response: EdgeResponse): void {
