@@ -1,5 +1,5 @@
--- All four tables are partitioned by the run's id, which is a UUIDv7: everything about a run lies in
--- partitions of the same time, and is dropped together after RUNS_RETENTION_DAYS.
+-- All four tables are partitioned by the run's id, which is a UUIDv7: everything about a run lies
+-- in partitions of the same time, and is dropped together after RUNS_RETENTION_DAYS.
 -- Structured values (parameters, artifacts, errors, warnings) are JSON text that only the store
 -- reads: `json` would cost a parse at each write, and `jsonb` refuses \u0000.
 create table runs (

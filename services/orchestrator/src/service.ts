@@ -1,5 +1,4 @@
-import { fileURLToPath } from "node:url";
-import { createRelay, createSequencer, eventingMigrations, outboxTable } from "@tidemill/eventing";
+import { createRelay, createSequencer, outboxTable } from "@tidemill/eventing";
 import {
   type Clock,
   type IdSource,
@@ -8,14 +7,7 @@ import {
   systemClock,
   uuidv7Source,
 } from "@tidemill/lifecycle";
-import {
-  createDatabase,
-  createPartitionKeeper,
-  type MigrationSource,
-  migrate,
-  pageTokens,
-  postgresMigrations,
-} from "@tidemill/postgres";
+import { createDatabase, createPartitionKeeper, migrate, pageTokens } from "@tidemill/postgres";
 import { createRpcServer, type RpcServer } from "@tidemill/rpc";
 import { createLogger, createTelemetry, type Logger, type Telemetry } from "@tidemill/telemetry";
 import type { OrchestratorConfig } from "./config.ts";
@@ -30,7 +22,11 @@ import { pipelineHandlers } from "./rpc/pipeline-handlers.ts";
 import { runHandlers } from "./rpc/run-handlers.ts";
 import { workerHandlers } from "./rpc/worker-handlers.ts";
 import { createArtifactBlobs } from "./store/artifact-blobs.ts";
+import { commitUrl } from "./store/commit-url.ts";
+import { orchestratorMigrations } from "./store/migrations.ts";
 import { runTables } from "./store/run-tables.ts";
+
+export { orchestratorMigrations };
 
 /** What a test puts in place of the real thing. */
 export interface OrchestratorOverrides {
@@ -55,25 +51,6 @@ const COMMIT_POOL_MAX = 3;
 /** A specification and what stands around it. */
 const MESSAGE_BYTES_MAX = SPEC_UPLOAD_BYTES_MAX + 1024 * 1024;
 
-/**
- * For connections that commit: every statement finds its rows by a key, and must go on doing so on
- * partitions that were empty when it was planned.
- */
-const COMMIT_SETTINGS = [
-  "enable_seqscan=off",
-  "enable_hashjoin=off",
-  "enable_mergejoin=off",
-  "plan_cache_mode=force_generic_plan",
-  "jit=off",
-];
-
-/** In the order in which they are applied. */
-export const orchestratorMigrations: readonly MigrationSource[] = [
-  postgresMigrations,
-  eventingMigrations,
-  { name: SERVICE, directory: fileURLToPath(new URL("../migrations", import.meta.url)) },
-];
-
 export function createOrchestratorService(
   config: OrchestratorConfig,
   overrides: OrchestratorOverrides = {},
@@ -88,7 +65,7 @@ export function createOrchestratorService(
   const database = createDatabase({ ...connection, poolMax: POOL_MAX });
   const commitDatabase = createDatabase({
     ...connection,
-    url: withSettings(config.postgres.url, COMMIT_SETTINGS),
+    url: commitUrl(config.postgres.url),
     poolMax: COMMIT_POOL_MAX,
   });
   const tables = [outboxTable(database), ...runTables(database)];
@@ -145,13 +122,6 @@ export function createOrchestratorService(
       return server.grpcPort;
     },
   };
-}
-
-/** A connection string whose sessions begin with these settings. */
-function withSettings(url: string, settings: readonly string[]): string {
-  const changed = new URL(url);
-  changed.searchParams.set("options", settings.map((setting) => `-c ${setting}`).join(" "));
-  return changed.href;
 }
 
 function onStart(start: () => Promise<void>): Service {

@@ -92,7 +92,7 @@ interface Submitted extends Run {
   readonly document: object;
 }
 
-/** Asks until it is answered: an orchestrator that is killed meanwhile may or may not have done it. */
+/** Asks until it is answered: one that is killed meanwhile may or may not have done it. */
 async function submitAll(
   orchestrator: OrchestratorProcess,
   { dags, seed: from }: Plan,

@@ -1,16 +1,17 @@
 import { counter, durationHistogram, gauge, type Telemetry } from "@tidemill/telemetry";
 
 export interface EngineMetrics {
-  /** One commit that reached the disk, with the state changes in it. */
+  /** One commit that was written, with the journal entries in it. */
   committed(transitions: number): void;
   attemptEnded(ms: number): void;
 }
 
-export interface EngineGauges {
-  readonly queuedTasks: () => number;
-  readonly liveRuns: () => number;
-  readonly shards: () => number;
-  readonly slots: () => { readonly used: number; readonly total: number };
+/** What there is at the moment of asking. */
+export interface EngineReading {
+  readonly queuedTasks: number;
+  readonly liveRuns: number;
+  readonly shards: number;
+  readonly slots: { readonly used: number; readonly total: number };
 }
 
 const SIZE_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
@@ -18,17 +19,17 @@ const SIZE_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 /** What the engine tells about itself; nothing without telemetry. */
 export function createEngineMetrics(
   telemetry: Pick<Telemetry, "meter"> | undefined,
-  gauges: EngineGauges,
+  read: () => EngineReading,
 ): EngineMetrics {
   if (telemetry === undefined) {
     return { committed: () => undefined, attemptEnded: () => undefined };
   }
   const { meter } = telemetry;
-  gauge(meter, "tidemill_tasks_queued", "Tasks that wait for a worker.", gauges.queuedTasks);
-  gauge(meter, "tidemill_runs_live", "Runs in memory that have not ended.", gauges.liveRuns);
-  gauge(meter, "tidemill_shards_owned", "Shards that this process owns.", gauges.shards);
+  gauge(meter, "tidemill_tasks_queued", "Tasks that wait for a worker.", () => read().queuedTasks);
+  gauge(meter, "tidemill_runs_live", "Runs in memory that have not ended.", () => read().liveRuns);
+  gauge(meter, "tidemill_shards_owned", "Shards that this process owns.", () => read().shards);
   gauge(meter, "tidemill_worker_slots", "Slots of connected workers.", () => {
-    const { used, total } = gauges.slots();
+    const { used, total } = read().slots;
     return [
       { value: used, labels: { state: "used" } },
       { value: total - used, labels: { state: "free" } },

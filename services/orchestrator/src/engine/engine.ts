@@ -1,18 +1,17 @@
-import { type Clock, type IdSource, type Service, serviceGroup, wait } from "@tidemill/lifecycle";
-import { createGroupCommit, type Database } from "@tidemill/postgres";
+import { type Clock, type IdSource, type Service, serviceGroup } from "@tidemill/lifecycle";
+import type { Database } from "@tidemill/postgres";
 import type { Logger, Telemetry } from "@tidemill/telemetry";
-import { listLiveRuns } from "../store/journal-queries.ts";
 import { listRecentlyEnded } from "../store/run-queries.ts";
-import { LEASE_MS, type Lease } from "../store/shard-store.ts";
-import type { Transition } from "../store/transition.ts";
-import { writeTransitions } from "../store/transition-writer.ts";
-import { createDispatcher } from "./dispatcher.ts";
+import { LEASE_MS } from "../store/shard-store.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createEngineMetrics } from "./engine-metrics.ts";
 import type { PlanCache } from "./plan-cache.ts";
 import { createRunChanges, type RunChanges } from "./run-changes.ts";
 import { createRunLoader } from "./run-loader.ts";
 import { createRuns, type RunFollower, type Runs } from "./runs.ts";
 import { createShardOwner, HEARTBEAT_MS, type ShardOwner } from "./shard-owner.ts";
+import { takeOver } from "./take-over.ts";
+import { createTransitionCommit } from "./transition-commit.ts";
 import {
   createWorkerHub,
   SILENCE_MAX_MS,
@@ -23,12 +22,6 @@ import { createWorkerRegistry } from "./worker-registry.ts";
 
 /** A safety net under what is done at once; also what finds silent workers. */
 const SWEEP_MS = 1_000;
-
-/** Runs of taken shards that are read at a time. */
-const LOADS_MAX = 4;
-
-/** Calls of one commit: past some hundreds a larger batch only makes everybody wait. */
-const TRANSITIONS_PER_COMMIT_MAX = 512;
 
 export interface EngineOptions {
   /** For commits: its connections do nothing else. */
@@ -63,41 +56,34 @@ export interface Engine extends Service {
   readonly counts: { readonly transitions: number; readonly commits: number };
 }
 
+const usualTiming: EngineTiming = {
+  leaseMs: LEASE_MS,
+  heartbeatMs: HEARTBEAT_MS,
+  workerReturnGraceMs: WORKER_RETURN_GRACE_MS,
+  workerSilenceMaxMs: SILENCE_MAX_MS,
+};
+
 export function createEngine(options: EngineOptions): Engine {
   const { database, clock, log, ids } = options;
-  const timing: EngineTiming = {
-    leaseMs: LEASE_MS,
-    heartbeatMs: HEARTBEAT_MS,
-    workerReturnGraceMs: WORKER_RETURN_GRACE_MS,
-    workerSilenceMaxMs: SILENCE_MAX_MS,
-    ...options.timing,
-  };
+  const timing = { ...usualTiming, ...options.timing };
   const stopping = new AbortController();
   const counts = { transitions: 0, commits: 0 };
   const workers = createWorkerRegistry();
   const changes = createRunChanges();
-  const metrics = createEngineMetrics(options.telemetry, {
-    queuedTasks: () => dispatcher.depth,
-    liveRuns: () => runs.size,
-    shards: () => shards.count,
-    slots: () => workers.slots,
-  });
-  const commit = createGroupCommit<Transition, undefined>({
-    name: "transitions",
+  const metrics = createEngineMetrics(options.telemetry, () => ({
+    queuedTasks: dispatcher.depth,
+    liveRuns: runs.size,
+    shards: shards.count,
+    slots: workers.slots,
+  }));
+  const commit = createTransitionCommit({
     database: options.commitDatabase,
     log,
-    ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
-    callsMax: TRANSITIONS_PER_COMMIT_MAX,
-    orderKey: (transition) => transition.runId,
-    sizeBytes: sizeOf,
-    chained: true,
-    async write(tx, transitions) {
-      const answers = await writeTransitions(tx, transitions);
-      const entries = transitions.reduce((sum, { entries: { length } }) => sum + length, 0);
+    telemetry: options.telemetry,
+    onWrite(entries) {
       counts.commits += 1;
       counts.transitions += entries;
       metrics.committed(entries);
-      return answers;
     },
   });
   const runs = createRuns({
@@ -117,7 +103,7 @@ export function createEngine(options: EngineOptions): Engine {
     owner: options.owner,
     leaseMs: timing.leaseMs,
     heartbeatMs: timing.heartbeatMs,
-    take: (leases) => takeOver(leases),
+    take: (leases) => takeOver({ database, runs, log, stopping: stopping.signal }, leases),
     drop: (lease) => runs.drop(lease),
     log,
   });
@@ -134,46 +120,7 @@ export function createEngine(options: EngineOptions): Engine {
     returnGraceMs: timing.workerReturnGraceMs,
     silenceMaxMs: timing.workerSilenceMaxMs,
   });
-  const follower: RunFollower = {
-    dispatchable: dispatcher.add,
-    settled: dispatcher.place,
-    committed(_live, transition) {
-      changes.committed(transition);
-      options.onCommit();
-    },
-    stopAttempt: ({ workerId, attemptId }) => hub.stopAttempt(workerId, attemptId),
-    ended: hub.ended,
-    loaded: hub.loaded,
-    evicted: dispatcher.drop,
-    gone: hub.gone,
-  };
-
-  async function takeOver(leases: readonly Lease[]): Promise<void> {
-    const byShard = new Map(leases.map((lease) => [lease.shard, lease]));
-    const found = await listLiveRunsSurely([...byShard.keys()]);
-    const waiting = found.values();
-    await Promise.all(
-      Array.from({ length: LOADS_MAX }, async () => {
-        for (const { id, shard } of waiting) {
-          const lease = byShard.get(shard);
-          if (lease !== undefined) await runs.load(id, lease);
-        }
-      }),
-    );
-    if (found.length > 0) log.info("runs taken over", { runs: found.length });
-  }
-
-  async function listLiveRunsSurely(taken: readonly number[]) {
-    for (;;) {
-      try {
-        return await listLiveRuns(database, taken);
-      } catch (error) {
-        log.warn("live runs could not be listed: trying again", { error });
-        if (!(await wait(SWEEP_MS, stopping.signal))) return [];
-      }
-    }
-  }
-
+  const follower = followerOf({ dispatcher, hub, changes, onCommit: options.onCommit });
   const sweeper = createSweeper(() => hub.sweep());
   const group = serviceGroup([
     { name: "commits", service: commit },
@@ -194,11 +141,28 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-/** Bytes of a call, so that a commit of many large values is cut up. */
-function sizeOf({ entries }: Transition): number {
-  let bytes = 0;
-  for (const entry of entries) bytes += entry.byteLength;
-  return bytes;
+interface Followers {
+  readonly dispatcher: Dispatcher;
+  readonly hub: WorkerHub;
+  readonly changes: RunChanges;
+  readonly onCommit: () => void;
+}
+
+/** Who hears what of runs. */
+function followerOf({ dispatcher, hub, changes, onCommit }: Followers): RunFollower {
+  return {
+    dispatchable: dispatcher.add,
+    settled: dispatcher.place,
+    committed(_live, transition) {
+      changes.committed(transition);
+      onCommit();
+    },
+    stopAttempt: ({ workerId, attemptId }) => hub.stopAttempt(workerId, attemptId),
+    ended: hub.ended,
+    loaded: hub.loaded,
+    evicted: dispatcher.drop,
+    gone: hub.gone,
+  };
 }
 
 function createSweeper(sweep: () => void): Service {

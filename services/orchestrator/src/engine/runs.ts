@@ -30,7 +30,7 @@ const RELOAD_MAX_MS = 2_000;
 
 /** What others do about runs. Called synchronously; none of them may throw. */
 export interface RunFollower {
-  /** A task may go to a worker; called before the commit, which nothing leaves the process before. */
+  /** A task may go to a worker; called before the commit, before which nothing leaves us. */
   dispatchable(live: LiveRun, task: Task): void;
   /** The consequences of a command are all known: queued tasks may be placed. */
   settled(): void;
@@ -207,7 +207,7 @@ export function createRuns(options: RunsOptions): Runs {
         return;
       } catch (error) {
         if (!isRetriable(error)) {
-          // Other runs go on; this one waits for somebody to repair it, and a restart to look again.
+          // Other runs go on; this one waits for somebody to repair it and start us again.
           log.error("a run cannot be loaded", { run_id: runId, error });
           break;
         }

@@ -180,7 +180,7 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
     }
   }
 
-  /** The end of an attempt frees its slots at once, so that what follows it can be placed with it. */
+  /** The end of an attempt frees its slots at once, so that what follows can be placed with it. */
   async function finish(
     worker: Worker,
     connection: WorkConnection,

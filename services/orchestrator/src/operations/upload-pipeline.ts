@@ -24,7 +24,7 @@ export interface UploadedPipeline {
 
 type UploadContext = Pick<OperationContext, "database" | "blobs" | "clock" | "ids">;
 
-/** Creates a pipeline with its first version. Throws AlreadyExistsError for a name that is taken. */
+/** Creates a pipeline with its first version. Throws AlreadyExistsError for a taken name. */
 export async function uploadPipeline(
   context: UploadContext,
   command: UploadPipeline,

@@ -65,7 +65,8 @@ export type CreateRunRequest = Message<"tidemill.orchestrator.v1.CreateRunReques
   parametersJson: { [key: string]: string };
 
   /**
-   * `""` means the specification's `defaultPipelineRoot`, or else `minio://mlpipeline/v2/artifacts`.
+   * `""` means the specification's `defaultPipelineRoot`, or else
+   * `minio://mlpipeline/v2/artifacts`.
    *
    * @generated from field: string pipeline_root = 7;
    */
@@ -542,7 +543,8 @@ export const RunService: GenService<{
     output: typeof GetLogsResponseSchema;
   },
   /**
-   * Ends a run: attempts get TERM, and KILL ten seconds later. Answers once that is decided, not done.
+   * Ends a run: attempts get TERM, and KILL ten seconds later. Answers once that is decided, before
+   * it is done.
    *
    * @generated from rpc tidemill.orchestrator.v1.RunService.TerminateRun
    */

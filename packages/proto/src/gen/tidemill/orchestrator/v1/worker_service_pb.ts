@@ -650,7 +650,8 @@ export type StartAttempt = Message<"tidemill.orchestrator.v1.StartAttempt"> & {
   image: string;
 
   /**
-   * Each argument is the concatenation of its parts. Values are inserted once and never scanned again.
+   * Each argument is the concatenation of its parts. Values are inserted once and never scanned
+   * again.
    *
    * @generated from field: repeated tidemill.orchestrator.v1.Argument command = 8;
    */
