@@ -50,13 +50,15 @@ describe("engine", () => {
   after(() => postgres.stop());
 
   it("lets runs of all shards share commits", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const shards = new Set<number>();
     const runs: Run[] = [];
-    for (let index = 0; shards.size < 64 && index < 1_000; index++) {
-      const run = await createRun(orchestrator, pair);
-      runs.push(run);
-      shards.add(orchestrator.service.engine.runs.find(run.id)?.lease.shard ?? -1);
+    while (shards.size < 64 && runs.length < 1_000) {
+      const more = Array.from({ length: 40 }, () => createRun(orchestrator, pair));
+      for (const run of await Promise.all(more)) {
+        runs.push(run);
+        shards.add(orchestrator.service.engine.runs.find(run.id)?.lease.shard ?? -1);
+      }
     }
     assert.equal(shards.size, 64);
     const before = { ...orchestrator.service.engine.counts };
@@ -71,7 +73,7 @@ describe("engine", () => {
   });
 
   it("puts a task and what it made ready into one commit", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const worker = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, pair);
     const first = await eventually(() => worker.started[0]);
@@ -85,7 +87,7 @@ describe("engine", () => {
   });
 
   it("gives every run its turn, and a worker no more than it has slots", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const runs = [await createRun(orchestrator, wide), await createRun(orchestrator, wide)];
     let most = 0;
     let running = 0;
@@ -101,12 +103,16 @@ describe("engine", () => {
     await Promise.all(runs.map((run) => ended(orchestrator, run)));
     assert(most <= 2, `${most} attempts at a time`);
     const firstTen = worker.started.slice(0, 10).map(({ attempt }) => attempt?.runId);
-    for (const { id } of runs) assert.equal(firstTen.filter((runId) => runId === id).length, 5);
+    for (const { id } of runs) {
+      // Two commits may be under way, and the later one may be the first to reach the disk.
+      const turns = firstTen.filter((runId) => runId === id).length;
+      assert(turns >= 4 && turns <= 6, `${turns} of the first ten tasks are of one run`);
+    }
     await orchestrator.stop();
   });
 
   it("clamps a request beyond the machine, and says so on the task", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const run = await createRun(orchestrator, heavy);
     const worker = orchestrator.worker({ credits: 2, run: () => undefined });
     const start = await eventually(() => worker.started[0]);
@@ -124,7 +130,7 @@ describe("engine", () => {
   });
 
   it("sends nothing to a worker that drains", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const drained = orchestrator.worker({ workerId: "drained" });
     await eventually(() => drained.connections === 1);
     drained.say({ case: "credits", value: { credits: 0 } });
@@ -140,7 +146,7 @@ describe("engine", () => {
   });
 
   it("refuses workers without the token", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const stranger = orchestrator.worker({ token: "a guess" });
     const failure = await eventually(() => stranger.failures[0]);
     assert(failure instanceof UnauthenticatedError);
@@ -149,7 +155,7 @@ describe("engine", () => {
 
   it("fails calls while postgres is away, and goes on when it is back", async () => {
     const own = await startPostgres({ own: true });
-    const orchestrator = await startOrchestrator(own);
+    await using orchestrator = await startOrchestrator(own);
     const worker = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, pair);
     const first = await eventually(() => worker.started[0]);
@@ -174,7 +180,7 @@ describe("engine", () => {
     const nats = await startNats();
     await nats.stop();
     const config = { nats: { url: nats.url, token: nats.token } };
-    const orchestrator = await startOrchestrator(postgres, { config });
+    await using orchestrator = await startOrchestrator(postgres, { config });
     orchestrator.worker();
     const run = await ended(orchestrator, await createRun(orchestrator, pair));
     assert.equal(run.state, RunState.SUCCEEDED);
@@ -206,9 +212,9 @@ describe("engine", () => {
   });
 
   it("says that it is away when another orchestrator owns the runs", async () => {
-    const owner = await startOrchestrator(postgres);
+    await using owner = await startOrchestrator(postgres);
     const { database } = owner;
-    const standby = await startOrchestrator(postgres, { database });
+    await using standby = await startOrchestrator(postgres, { database });
     assert.equal(standby.service.engine.shards.count, 0);
     await assert.rejects(
       standby.runs.createRun(

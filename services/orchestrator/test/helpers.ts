@@ -41,6 +41,8 @@ export interface TestOrchestrator extends Clients {
   worker(options?: Partial<FakeWorkerOptions>): FakeWorker;
   /** Stops the workers and the service, and checks every run that the test made. */
   stop(): Promise<void>;
+  /** What `await using` does when a test fails half-way. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface StartOptions {
@@ -61,6 +63,11 @@ export async function startOrchestrator(
   const address = `127.0.0.1:${service.grpcPort}`;
   const clients = connect(address);
   const workers: FakeWorker[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopOnce();
+    return stopped;
+  };
   return {
     ...clients,
     config,
@@ -76,14 +83,17 @@ export async function startOrchestrator(
       workers.push(worker);
       return worker;
     },
-    async stop() {
-      await Promise.all(workers.map((worker) => worker.stop()));
-      clients.close();
-      await service.stop();
-      await assertRunsFold(database.database);
-      if (options.database === undefined) await database.drop();
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
+
+  async function stopOnce(): Promise<void> {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    clients.close();
+    await service.stop();
+    await assertRunsFold(database.database);
+    if (options.database === undefined) await database.drop();
+  }
 }
 
 export function configFor(url: string): OrchestratorConfig {

@@ -28,6 +28,8 @@ export interface OrchestratorProcess extends Clients {
   restart(): Promise<void>;
   /** Ends it in order, and checks every run that the test made. */
   stop(): Promise<void>;
+  /** What `await using` does when a test fails half-way. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ProcessOptions {
@@ -79,6 +81,11 @@ export async function startOrchestratorProcess(
   await start();
   const clients = connect(address);
   const workers: FakeWorker[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopOnce();
+    return stopped;
+  };
   return {
     ...clients,
     database,
@@ -92,13 +99,16 @@ export async function startOrchestratorProcess(
     },
     kill9: () => end("SIGKILL"),
     restart: start,
-    async stop() {
-      await Promise.all(workers.map((worker) => worker.stop()));
-      clients.close();
-      await end("SIGTERM");
-      await assertRunsFold(database.database);
-      if (options.database === undefined) await database.drop();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
+
+  async function stopOnce(): Promise<void> {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    clients.close();
+    await end("SIGTERM");
+    await assertRunsFold(database.database);
+    if (options.database === undefined) await database.drop();
+    await rm(directory, { recursive: true, force: true });
+  }
 }

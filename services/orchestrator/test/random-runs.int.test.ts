@@ -62,7 +62,7 @@ interface Plan {
 }
 
 async function holdInvariants(postgres: TestPostgres, plan: Plan): Promise<void> {
-  const orchestrator = await startOrchestratorProcess(postgres);
+  await using orchestrator = await startOrchestratorProcess(postgres);
   const random = seeded(plan.seed);
   const workers = [0, 1, 2].map((index) => unreliableWorker(orchestrator, index, random));
   const submitted = submitAll(orchestrator, plan, random);

@@ -25,7 +25,7 @@ describe("recovery", () => {
   after(() => postgres.stop());
 
   it("goes on after kill -9 with what its worker finished meanwhile", async () => {
-    const orchestrator = await startOrchestratorProcess(postgres);
+    await using orchestrator = await startOrchestratorProcess(postgres);
     const worker = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, pair);
     const start = await eventually(() => worker.started[0]);
@@ -46,7 +46,7 @@ describe("recovery", () => {
   });
 
   it("runs a task again, on its own account, when its worker was started anew", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const first = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, single);
     await eventually(() => first.started.length === 1);
@@ -64,7 +64,7 @@ describe("recovery", () => {
 
   it("gives up on a worker that does not come back within the grace", async () => {
     const timing = { workerReturnGraceMs: 300 };
-    const orchestrator = await startOrchestrator(postgres, { overrides: { timing } });
+    await using orchestrator = await startOrchestrator(postgres, { overrides: { timing } });
     const gone = orchestrator.worker({ workerId: "gone", run: () => undefined });
     const run = await createRun(orchestrator, single);
     await eventually(() => gone.started.length === 1);
@@ -76,7 +76,7 @@ describe("recovery", () => {
 
   it("takes a silent worker for dead", async () => {
     const timing = { workerSilenceMaxMs: 300 };
-    const orchestrator = await startOrchestrator(postgres, { overrides: { timing } });
+    await using orchestrator = await startOrchestrator(postgres, { overrides: { timing } });
     const silent = orchestrator.worker({ workerId: "silent", run: () => undefined });
     const run = await createRun(orchestrator, single);
     await eventually(() => silent.started.length === 1);
@@ -89,7 +89,7 @@ describe("recovery", () => {
   });
 
   it("acknowledges repeated and stale reports without counting them", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const worker = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, pair);
     const first = await eventually(() => worker.started[0]);
@@ -113,7 +113,7 @@ describe("recovery", () => {
   });
 
   it("tells a worker to stop what nobody waits for", async () => {
-    const orchestrator = await startOrchestrator(postgres);
+    await using orchestrator = await startOrchestrator(postgres);
     const worker = orchestrator.worker({ run: () => undefined });
     const run = await createRun(orchestrator, single);
     const start = await eventually(() => worker.started[0]);
@@ -129,14 +129,14 @@ describe("recovery", () => {
 
   it("fences the owner that a second one has taken over from", async () => {
     const timing = { heartbeatMs: 60_000 };
-    const old = await startOrchestrator(postgres, { overrides: { timing } });
+    await using old = await startOrchestrator(postgres, { overrides: { timing } });
     const worker = old.worker({ run: () => undefined });
     const run = await createRun(old, single);
     const start = await eventually(() => worker.started[0]);
     // Its lease runs out at once for the new one, as if it had been paused for as long.
     const now = { leaseMs: 0, heartbeatMs: 100 };
     const { database } = old;
-    const fresh = await startOrchestrator(postgres, { database, overrides: { timing: now } });
+    await using fresh = await startOrchestrator(postgres, { database, overrides: { timing: now } });
     assert.equal(fresh.service.engine.shards.count, 64);
     worker.finish(start, SUCCEEDED);
     await eventually(() => old.service.engine.shards.count < 64);
