@@ -10,6 +10,7 @@ import { createReaper, type Reaper, reaperScript } from "../src/reaper/reaper.ts
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const env = { PATH: process.env.PATH ?? "" };
 const END_MS_MAX = 5000;
+const TIMEOUT_MS = 60_000;
 
 function isAlive(pid: number): boolean {
   try {
@@ -29,7 +30,7 @@ async function goneWithin(pids: readonly number[], limitMs: number): Promise<voi
   await eventually(() => pids.every((pid) => !isAlive(pid)), { timeoutMs: limitMs, pollMs: 10 });
 }
 
-describe("reaper", () => {
+describe("reaper", { timeout: TIMEOUT_MS }, () => {
   let interpreter: string;
   before(async () => {
     interpreter = await python();

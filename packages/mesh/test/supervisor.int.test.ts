@@ -18,6 +18,7 @@ import { stopMesh } from "../src/supervisor/stop-mesh.ts";
 import { fakeMesh, processesOf } from "./mesh-fixture.ts";
 
 const END_MS_MAX = 5000;
+const TIMEOUT_MS = 120_000;
 
 async function connectAs(service: string, options: StartMeshOptions): Promise<pg.Client> {
   const password = readFileSync(join(options.home, "credentials", `postgres-${service}`), "utf8");
@@ -31,7 +32,7 @@ async function connectAs(service: string, options: StartMeshOptions): Promise<pg
   return client;
 }
 
-describe("startMesh", () => {
+describe("startMesh", { timeout: TIMEOUT_MS }, () => {
   let options: StartMeshOptions;
   let mesh: Mesh;
   before(async () => {
@@ -118,7 +119,7 @@ describe("startMesh", () => {
   });
 });
 
-describe("a start that cannot be", () => {
+describe("a start that cannot be", { timeout: TIMEOUT_MS }, () => {
   it("names who holds a port, and the first free offset", async () => {
     const options = await fakeMesh();
     const server = createServer();
@@ -191,7 +192,7 @@ describe("a start that cannot be", () => {
   });
 });
 
-describe("a supervisor of its own", () => {
+describe("a supervisor of its own", { timeout: TIMEOUT_MS }, () => {
   const up = fileURLToPath(new URL("fixtures/up.ts", import.meta.url));
   let options: StartMeshOptions;
   before(async () => {

@@ -346,24 +346,30 @@ class Alone(Reaper):
 
     def __init__(self, argv):
         super().__init__()
+        self.signals = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self.on_signal)
         self.pid = spawn({"id": "worker", "argv": argv, "cwd": os.getcwd()}, None)
         self.by_pid[self.pid] = Child(self.pid, {"id": "worker"}, None, None)
 
     def on_signal(self, *_):
-        # The first asks the worker to stop in order; the second ends everything.
-        if self.stopping:
-            kill(self.pid, signal.SIGKILL)
-        self.stopping = True
-        kill(self.pid, signal.SIGTERM)
+        # Only counted: one may come while the worker is being forked.
+        self.signals += 1
+
+    def pass_on(self, passed):
+        """The first signal asks the worker to stop in order; the second ends it."""
+        for count in range(passed, self.signals):
+            kill(self.pid, signal.SIGTERM if count == 0 else signal.SIGKILL)
+        return self.signals
 
     def run(self):
+        passed = 0
         mode = os.fstat(0).st_mode
         watched = [0] if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else []
         while self.by_pid:
             ready, _, _ = select.select([*watched, self.wake_read], [], [])
             drain(self.wake_read)
+            passed = self.pass_on(passed)
             if 0 in ready and not os.read(0, READ_BYTES):
                 self.end_all()
                 break
@@ -409,16 +415,37 @@ def is_alive(pid):
     return pid > 0
 
 
+def close_inherited():
+    """Somebody's pipe, inherited and passed on, would never close while the mesh is up."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:
+                # The descriptor of this very listing.
+                pass
+
+
+def run_to_the_end(reaper, *arguments):
+    """Whatever goes wrong in here, nothing is left behind."""
+    try:
+        return reaper.run(*arguments)
+    except BaseException:
+        reaper.end_all()
+        raise
+
+
 def main(arguments):
+    close_inherited()
     if arguments[:2] == ["--alone", "--"]:
-        sys.exit(Alone(arguments[2:]).run())
+        sys.exit(run_to_the_end(Alone(arguments[2:])))
     if arguments[:1] == ["--lock"]:
         event = take_lock(arguments[1])
     elif arguments:
         sys.exit("usage: reaper.py [--lock FILE] | --alone -- COMMAND...")
     else:
         event = {"event": "ready", "pid": os.getpid()}
-    Served().run(event)
+    run_to_the_end(Served(), event)
 
 
 if __name__ == "__main__":
