@@ -9,6 +9,8 @@ import { createWorkload } from "./workload.ts";
 export interface ChaosOptions {
   readonly seed: number;
   readonly durationMs: number;
+  /** Where the mesh keeps everything, to be looked at afterwards; a temporary directory without. */
+  readonly home?: string;
   readonly print: (line: string) => void;
 }
 
@@ -31,7 +33,7 @@ const PAUSE_BETWEEN_MS = { from: 1500, to: 5000 };
  * for a while (SIGSTOP); then waits for every run and checks what must hold whatever happened.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const mesh = await startTestMesh();
+  const mesh = await startTestMesh(options.home === undefined ? {} : { home: options.home });
   try {
     return await disturb(mesh, options);
   } finally {
