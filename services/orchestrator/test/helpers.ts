@@ -113,8 +113,9 @@ export function configFor(url: string): OrchestratorConfig {
 }
 
 export function connect(address: string): Clients {
-  const runs = createMeshClient(RunService, { address });
-  const pipelines = createMeshClient(PipelineService, { address });
+  const messageBytesMax = 33 * 1024 * 1024;
+  const runs = createMeshClient(RunService, { address, messageBytesMax });
+  const pipelines = createMeshClient(PipelineService, { address, messageBytesMax });
   const events = createMeshClient(EventService, { address });
   return {
     runs,

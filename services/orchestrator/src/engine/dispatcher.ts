@@ -15,7 +15,7 @@ import {
 } from "./worker-registry.ts";
 
 /** A task passed over for so long holds up those behind it, so that large ones get their turn. */
-export const PASSED_OVER_MAX_MS = 5_000;
+const PASSED_OVER_MAX_MS = 5_000;
 
 /** Runs whose next task does not fit that are looked past before giving up for this time. */
 const REFUSALS_MAX = 64;

@@ -23,7 +23,7 @@ import type { RunLoader } from "./run-loader.ts";
 import { runRecordOf } from "./run-records.ts";
 
 /** The most runs that one orchestrator holds in memory because they have not ended. */
-export const RUNS_LIVE_MAX = 10_000;
+const RUNS_LIVE_MAX = 10_000;
 
 const RELOAD_INITIAL_MS = 50;
 const RELOAD_MAX_MS = 2_000;

@@ -4,7 +4,7 @@ import type { WorkResponseSchema } from "@tidemill/proto/tidemill/orchestrator/v
 export type WorkMessage = MessageInitShape<typeof WorkResponseSchema>;
 
 /** Messages that may wait for a worker that does not read; past it the connection is given up. */
-export const WORK_MESSAGES_WAITING_MAX = 10_000;
+const WORK_MESSAGES_WAITING_MAX = 10_000;
 
 /** What goes out to one worker: written by the hub, read by its stream. */
 export interface WorkConnection extends AsyncIterable<WorkMessage> {

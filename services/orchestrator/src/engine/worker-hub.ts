@@ -21,10 +21,15 @@ import {
   type Worker,
   type WorkerRegistry,
 } from "./worker-registry.ts";
-import { finishedCommand, startedCommand, type WorkerReport } from "./worker-reports.ts";
+import {
+  finishedCommand,
+  refusedReport,
+  startedCommand,
+  type WorkerReport,
+} from "./worker-reports.ts";
 
 /** Workers send a heartbeat this often. */
-export const HEARTBEAT_INTERVAL_MS = 2_000;
+const HEARTBEAT_INTERVAL_MS = 2_000;
 
 /** A connected worker that was silent for so long is taken for dead, and its attempts for lost. */
 export const SILENCE_MAX_MS = 10_000;
@@ -33,7 +38,7 @@ export const SILENCE_MAX_MS = 10_000;
 export const WORKER_RETURN_GRACE_MS = 20_000;
 
 /** Time between TERM and KILL of an attempt that is stopped. */
-export const STOP_GRACE_MS = 10_000;
+const STOP_GRACE_MS = 10_000;
 
 const REPORT_RETRY_INITIAL_MS = 50;
 const REPORT_RETRY_MAX_MS = 2_000;
@@ -201,8 +206,9 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
   async function report(
     worker: Worker,
     connection: WorkConnection,
-    { runId, command }: WorkerReport,
+    { runId, command: told }: WorkerReport,
   ): Promise<boolean> {
+    let command = told;
     const retry = backoff({ initialMs: REPORT_RETRY_INITIAL_MS, maxMs: REPORT_RETRY_MAX_MS });
     while (!connection.closed) {
       try {
@@ -210,13 +216,15 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
         return true;
       } catch (error) {
         const fields = { run_id: runId, worker_id: worker.id, error: messageOf(error) };
-        if (!isRetriable(error)) {
-          log.error("a report cannot be taken", fields);
-          connection.close(error instanceof Error ? error : new Error(String(error)));
-          return false;
+        if (isRetriable(error)) {
+          log.warn("a report could not be taken: trying again", fields);
+          await wait(retry.nextMs());
+          continue;
         }
-        log.warn("a report could not be taken: trying again", fields);
-        await wait(retry.nextMs());
+        log.error("a report cannot be taken", fields);
+        const refused = refusedReport(command, messageOf(error));
+        if (refused === undefined) return false;
+        command = refused;
       }
     }
     return false;

@@ -75,6 +75,20 @@ function resultCommand(message: AttemptFinished, attempt: AttemptRef): Command {
   };
 }
 
+/**
+ * What stands for a report that can never be taken: its task fails with the reason, instead of
+ * waiting for ever. Undefined where there is nothing left to say.
+ */
+export function refusedReport(command: Command, why: string): Command | undefined {
+  if (command.kind !== "attemptFinished") return undefined;
+  const error = { reason: "REPORT_REFUSED", message: `its worker's report cannot be kept: ${why}` };
+  if (command.result.kind === "failed" && command.result.error.reason === error.reason) {
+    return undefined;
+  }
+  const outcome = { exitCode: 0, signal: 0, warnings: [], limits: [], startedAt: undefined };
+  return { ...command, outcome, result: { kind: "failed", error } };
+}
+
 function resultOf(message: AttemptFinished): Finished["result"] {
   switch (message.state) {
     case AttemptState.SUCCEEDED:

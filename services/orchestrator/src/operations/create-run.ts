@@ -28,7 +28,7 @@ export interface CreateRun {
   readonly pipelineRoot: string;
 }
 
-export const DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts";
+const DEFAULT_PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts";
 
 /** Values of one run's parameters together, as they travel in its journal. */
 const PARAMETERS_BYTES_MAX = 16 * 1024 * 1024;

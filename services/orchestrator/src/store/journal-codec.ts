@@ -20,7 +20,7 @@ import {
 } from "./value-codec.ts";
 
 /** Version of the meaning of a JournalEntry that this release writes. Every older one is read. */
-export const JOURNAL_SCHEMA = 1;
+const JOURNAL_SCHEMA = 1;
 
 type EventInit = NonNullable<MessageInitShape<typeof JournalEntrySchema>["event"]>;
 

@@ -3,7 +3,7 @@ import { type KeptTable, type Queryable, statement } from "@tidemill/postgres";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Runs, with their tasks, attempts and journals, are kept for so long after they were created. */
-export const RUNS_RETENTION_DAYS = 400;
+const RUNS_RETENTION_DAYS = 400;
 
 /** Updated rows find room on their own page. */
 const HOT_FILLFACTOR = 70;

@@ -1,7 +1,7 @@
 import { type Database, type Queryable, statement } from "@tidemill/postgres";
 
 /** How many parts the runs are divided into; the table has a row for each. */
-export const SHARD_COUNT = 64;
+const SHARD_COUNT = 64;
 
 /** An owner that was silent for so long, by the database's clock, loses its shards. */
 export const LEASE_MS = 15_000;
