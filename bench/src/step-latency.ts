@@ -8,14 +8,14 @@ import { createMeshClient, type MeshClient } from "@tidemill/rpc";
 import { startNats, startPostgres, tempDir, testDatabase, tools } from "@tidemill/testing";
 import type { Emit } from "./bench.ts";
 import { median, quantile } from "./quantile.ts";
-import { chainDocument, chainInPython } from "./step-latency-chain.ts";
-import { startDeployable } from "./step-latency-deployable.ts";
-import { timeLocalChain } from "./step-latency-local.ts";
-import { type AttemptTimes, startWorkerTap } from "./step-latency-tap.ts";
+import { chainDocument, chainInPython } from "./step-latency/chain.ts";
+import { startDeployable } from "./step-latency/deployable.ts";
+import { timeLocalChain } from "./step-latency/local-chain.ts";
+import { type AttemptTimes, startWorkerTap } from "./step-latency/worker-tap.ts";
 
 const CHAIN_TASKS = 20;
-const WARM_UP_RUNS = 3;
-const RUNS = 15;
+const WARM_UP_RUNS = 10;
+const RUNS = 20;
 const LOCAL_RUNS = 3;
 const RUN_TIMEOUT_MS = 120_000;
 const WORKER_SLOTS = 2;
@@ -25,7 +25,9 @@ interface Sample {
   readonly stepMs: number;
   /** The part of that which is the worker's: StartAttempt arrived -> first line of user code. */
   readonly workerMs: number;
-  /** A result arrived -> it was committed. */
+  /** First line of user code -> its result went out. */
+  readonly resultMs: number;
+  /** A result went out -> it was committed, by the acknowledgement. */
   readonly commitMs: number;
 }
 
@@ -70,7 +72,8 @@ export async function run(emit: Emit): Promise<void> {
 const FIGURES = [
   ["committed-to-user-code", "stepMs"],
   ["start-attempt-to-user-code", "workerMs"],
-  ["commit", "commitMs"],
+  ["user-code-to-result", "resultMs"],
+  ["result-to-commit", "commitMs"],
 ] as const;
 
 async function startMesh() {
@@ -153,6 +156,7 @@ async function samplesOf(
     return {
       stepMs: userCodeMs - previous.acceptedMs,
       workerMs: userCodeMs - mine.startMs,
+      resultMs: mine.finishedMs - userCodeMs,
       commitMs: previous.acceptedMs - previous.finishedMs,
     };
   });

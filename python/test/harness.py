@@ -21,7 +21,7 @@ class Zygote:
             [sys.executable, "-s", "-c", code % ROOT, "--ahead", "2", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={"PATH": os.environ["PATH"], "HOME": self.home, "PYTHONUNBUFFERED": "1", **(env or {})},
             start_new_session=True,
         )
         self.events = []
@@ -54,7 +54,11 @@ class Zygote:
         self.send(header, {"cwd": cwd, **payload})
 
     def output(self, attempt_id, stream="stdout"):
-        with open(os.path.join(self.home, attempt_id + "." + stream), "rb") as file:
+        """What the task has printed so far."""
+        path = os.path.join(self.home, attempt_id + "." + stream)
+        if not os.path.exists(path):
+            return ""
+        with open(path, "rb") as file:
             return file.read().decode()
 
     def wait(self, name, attempt_id=None):

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import io
 import json
+import logging
 import os
 import random
 import signal
@@ -34,6 +35,8 @@ _PREFIXES = {
 _OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 # What is there before user code runs; a zygote sets it once it is warm.
 baseline = frozenset()
+# Where a zygote rehearses; None in one that runs no components.
+rehearsal_directory = None
 
 
 def warm():
@@ -45,6 +48,68 @@ def warm():
         # A component that brings its own broken kfp sees the same error when it runs.
         return "%s: %s" % (type(error).__name__, error)
     return None
+
+
+_REHEARSAL = """
+import kfp
+from kfp import dsl
+from kfp.dsl import *
+from typing import *
+
+def step(text: str, number: int, out: Output[Dataset]) -> NamedTuple("Outputs", [("text", str)]):
+    return (text,)
+"""
+
+
+def prepare_rehearsals(directory):
+    """From now on `rehearse` works, here and in every child."""
+    global rehearsal_directory
+    rehearsal_directory = directory
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, COMPONENT_FILE), "w", encoding="utf-8") as file:
+        file.write(_REHEARSAL)
+    rehearse()
+
+
+def rehearse():
+    """Runs a component of our own to its end, and leaves no trace but warm caches and pages.
+
+    A child that waits for its task does so, because after a fork the first touch of each page costs
+    a copy: better now than when the task is there.
+    """
+    root = rehearsal_directory
+    if root is None:
+        return
+    uri = "minio://b/out"
+    artifact = {"name": "out", "type": {"schemaTitle": "system.Dataset"}, "uri": uri}
+    executor_input = {
+        "inputs": {"parameterValues": {"text": "", "number": 1}},
+        "outputs": {
+            "outputFile": os.path.join(root, "output.json"),
+            "artifacts": {"out": {"artifacts": [artifact]}},
+        },
+    }
+    saved = sys.argv, sys.path[:], sys.modules["__main__"], getattr(sys, "orig_argv", None)
+    try:
+        _execute(
+            {
+                "cwd": root,
+                "source": None,
+                "mounts": root,
+                "args": [
+                    *("--executor_input", json.dumps(executor_input)),
+                    *("--function_to_execute", "step"),
+                ],
+            }
+        )
+    except BaseException:
+        pass  # a kfp that cannot run this shows it when a task asks for it
+    finally:
+        sys.argv, sys.path[:], sys.modules["__main__"], sys.orig_argv = saved
+        sys.modules.pop(COMPONENT_MODULE, None)
+        root_logger = logging.getLogger()
+        root_logger.handlers.clear()
+        root_logger.setLevel(logging.WARNING)
 
 
 def run_file(path):
@@ -92,9 +157,11 @@ def _become_python(request):
 
 def _execute(request):
     source = os.path.join(request["cwd"], COMPONENT_FILE)
-    with open(source, "w", encoding="utf-8") as file:
-        file.write(request["source"])
+    if request["source"] is not None:
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(request["source"])
     module = importlib.import_module(EXECUTOR_MODULE)
+    _skip_bytecode_of_components()
     artifact_types = importlib.import_module("kfp.dsl.types.artifact_types")
     for scheme, constant in _PREFIXES.items():
         setattr(artifact_types, constant, os.path.join(request["mounts"], scheme) + "/")
@@ -102,6 +169,24 @@ def _execute(request):
     sys.orig_argv = [sys.executable, "-m", EXECUTOR_MODULE, *sys.argv[1:]]
     sys.modules["__main__"] = _main_module(module)
     module.executor_main()
+
+
+def _skip_bytecode_of_components():
+    """A component is loaded once in its life: writing its bytecode would be in vain."""
+    utils = importlib.import_module("kfp.dsl.utils")
+    load_module = utils.load_module
+    if getattr(load_module, "writes_no_bytecode", False):
+        return
+
+    def load(*args, **kwargs):
+        saved, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        try:
+            return load_module(*args, **kwargs)
+        finally:
+            sys.dont_write_bytecode = saved
+
+    load.writes_no_bytecode = True
+    utils.load_module = load
 
 
 def _main_module(module):

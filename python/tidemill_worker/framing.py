@@ -43,7 +43,10 @@ class FrameReader:
         return header, payload
 
     def _fill(self):
-        data = os.read(self.fd, _READ_BYTES)
+        try:
+            data = os.read(self.fd, _READ_BYTES)
+        except ConnectionError:
+            return False  # the other side died with something of ours unread
         self.buffer += data
         return len(data) > 0
 

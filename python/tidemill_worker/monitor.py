@@ -1,7 +1,8 @@
 """Watches one task: carries its output to files, waits for its end, leaves nothing of it behind.
 
-A monitor is forked ahead, with the process of its task below it, and waits for one `run` frame.
-When its control socket closes, the worker or the zygote is gone, and the task is killed at once.
+A monitor has the process of its next task forked ahead and waits for a `run` frame. One task at a
+time: whatever is below a monitor belongs to its task. When its control socket closes, the worker or
+the zygote is gone, and the task is killed at once.
 """
 
 import errno
@@ -16,22 +17,49 @@ from tidemill_worker import framing, kernel, task
 LEFTOVER_GRACE_S = 0.5
 KILL_REPEAT_S = 0.02
 OUTPUT_READ_BYTES = 1 << 18
+# After a small read the rest of a burst is waited for, so that each line does not cost a wake-up.
+OUTPUT_PAUSE_S = 0.01
+OUTPUT_SMALL_BYTES = 1 << 16
 # One stream of one attempt; what comes after is dropped, so that no task fills the disk.
 OUTPUT_BYTES_MAX = 8 << 30
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
+IDLE = b"i"
+
+
 def watch(control, event_fd):
-    """The life of a monitor. Returns when the task is over; never raises to its caller."""
+    """The life of a monitor: one task after the other until the control socket closes."""
     kernel.become_subreaper()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    reader = framing.FrameReader(control.fileno())
+    while True:
+        pid, request_write, outputs = _fork_ahead()
+        frame = reader.read()
+        if frame is None:
+            kernel.signal_all([pid], signal.SIGKILL)
+            return
+        header, payload = frame
+        attempt = _Attempt(header["id"], pid, event_fd, reader, wake_read)
+        attempt.run(header, payload, request_write, outputs)
+        if attempt.is_orphaned:
+            return
+        try:
+            control.sendall(IDLE)
+        except OSError:
+            return  # the zygote has gone, or has enough of us
+
+
+def _fork_ahead():
     request_read, request_write = os.pipe()
     pipes = [os.pipe(), os.pipe()]
+    for read_end, _ in pipes:
+        _enlarge(read_end)
     monitor_pid = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -39,16 +67,7 @@ def watch(control, event_fd):
     os.close(request_read)
     for _, write_end in pipes:
         os.close(write_end)
-    outputs = [read_end for read_end, _ in pipes]
-    reader = framing.FrameReader(control.fileno())
-    frame = reader.read()
-    if frame is None:
-        kernel.signal_all([pid], signal.SIGKILL)
-        return
-    header, payload = frame
-    _Attempt(header["id"], pid, event_fd, reader, wake_read).run(
-        header, payload, request_write, outputs
-    )
+    return pid, request_write, [read_end for read_end, _ in pipes]
 
 
 class _Attempt:
@@ -64,17 +83,14 @@ class _Attempt:
         self.stopped = False
         # When to send KILL next; None while nothing needs it.
         self.kill_at = None
+        self.is_orphaned = False
+        self.pause = False
         self.spools = {}
         self.poll = select.poll()
+        # Everything but output.
+        self.quiet_poll = select.poll()
 
     def run(self, header, payload, request_write, outputs):
-        names = ("stdout", "stderr")
-        for name, read_end in zip(names, outputs):
-            self.spools[read_end] = _Spool(header[name])
-            _enlarge(read_end)
-            self.poll.register(read_end, select.POLLIN)
-        self.poll.register(self.wake_fd, select.POLLIN)
-        self.poll.register(self.reader.fd, select.POLLIN)
         try:
             framing.write_all(request_write, payload)
         except BrokenPipeError:
@@ -83,6 +99,12 @@ class _Attempt:
         framing.emit(
             self.event_fd, event="started", id=self.id, pid=self.pid, limits=task.LIMITS_IN_FORCE
         )
+        for name, read_end in zip(("stdout", "stderr"), outputs):
+            self.spools[read_end] = _Spool(header[name])
+            self.poll.register(read_end, select.POLLIN)
+        for poll in (self.poll, self.quiet_poll):
+            poll.register(self.wake_fd, select.POLLIN)
+            poll.register(self.reader.fd, select.POLLIN)
         while self.children_left:
             self._step()
         self._drain()
@@ -98,19 +120,26 @@ class _Attempt:
             stdout=sizes[0],
             stderr=sizes[1],
         )
+        for read_end, spool in self.spools.items():
+            os.close(read_end)
+            os.close(spool.fd)
 
     def _step(self):
-        timeout = None
+        poll, timeout = self.poll, None
+        if self.pause:
+            self.pause = False
+            poll, timeout = self.quiet_poll, OUTPUT_PAUSE_S * 1000
         if self.kill_at is not None:
-            timeout = max(0.0, self.kill_at - time.monotonic()) * 1000
-        for fd, _ in self.poll.poll(timeout):
+            until_kill = max(0.0, self.kill_at - time.monotonic()) * 1000
+            timeout = until_kill if timeout is None else min(timeout, until_kill)
+        for fd, _ in poll.poll(timeout):
             if fd == self.wake_fd:
                 _empty(fd)
+                self._reap()
             elif fd == self.reader.fd:
                 self._obey()
             else:
                 self._copy(fd)
-        self._reap()
         if self.kill_at is not None and time.monotonic() >= self.kill_at:
             kernel.signal_all(kernel.descendants(os.getpid()), signal.SIGKILL)
             self.kill_at = time.monotonic() + KILL_REPEAT_S
@@ -119,7 +148,9 @@ class _Attempt:
         frame = self.reader.read()
         if frame is None:
             # Nobody is left to tell. TERM would give the task time that nobody waits for.
-            self.poll.unregister(self.reader.fd)
+            self.is_orphaned = True
+            for poll in (self.poll, self.quiet_poll):
+                poll.unregister(self.reader.fd)
             self._end(0)
             return
         if frame[0]["op"] == "stop":
@@ -152,6 +183,7 @@ class _Attempt:
         data = os.read(fd, OUTPUT_READ_BYTES)
         if data:
             self.spools[fd].write(data)
+            self.pause = len(data) < OUTPUT_SMALL_BYTES
         else:
             self.poll.unregister(fd)
 

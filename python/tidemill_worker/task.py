@@ -35,6 +35,8 @@ def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
     """Prepares all that is the same for every task, waits for the request, runs it. No return."""
     code = 1
     try:
+        # Standard output still leads nowhere, so a rehearsal is not heard.
+        component.rehearse()
         _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid)
         request = _read_request(request_fd)
         if request is None:

@@ -1,4 +1,4 @@
-"""Keeps task processes forked ahead, one zygote for each environment in use.
+"""Keeps monitors, each with a task process forked ahead; one zygote for each environment in use.
 
 `python -c "...zygote.main()" --ahead N [--component] [--imports FILE]`: frames (framing.py) come in
 on standard input, events go out on standard output. The end of standard input ends everything
@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -24,8 +25,16 @@ AHEAD_IMPORTS_S_MAX = 30.0
 # The linear algebra of these starts threads when it is imported, and has handlers of its own that
 # stop them before a fork and start them after it.
 FORK_SAFE_THREADS = frozenset({"numpy", "scipy.linalg"})
-# The fork itself is short, but it competes with the task that was started a moment ago.
+# A fork is short, but it competes with the task that was started a moment ago.
 REFILL_DELAY_S = 0.01
+
+
+class _Monitor:
+    def __init__(self, pid, control):
+        self.pid = pid
+        self.control = control
+        # The attempt it runs; None while it waits for one.
+        self.attempt = None
 
 
 class _Zygote:
@@ -33,10 +42,11 @@ class _Zygote:
         self.ahead = ahead
         self.event_fd = event_fd
         self.idle = []
-        # Attempt id to (pid, socket), and pid to attempt id.
-        self.running = {}
-        self.attempt_of = {}
+        self.by_pid = {}
+        self.by_attempt = {}
+        self.by_fd = {}
         self.reader = framing.FrameReader(0)
+        self.poll = select.poll()
 
     def serve(self):
         wake_read, wake_write = os.pipe()
@@ -45,28 +55,26 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self.wake_fds = (wake_read, wake_write)
-        poll = select.poll()
-        poll.register(0, select.POLLIN)
-        poll.register(wake_read, select.POLLIN)
-        self._refill()
+        self.poll.register(0, select.POLLIN)
+        self.poll.register(wake_read, select.POLLIN)
+        for _ in range(self.ahead):
+            self._fork()
         framing.emit(self.event_fd, event="ready")
-        refill_at = None
         while True:
-            timeout = None if refill_at is None else max(0.0, refill_at - time.monotonic()) * 1000
-            for fd, _ in poll.poll(timeout):
+            # A monitor that runs comes back, so a refill is only for those that died or a burst.
+            missing = self.ahead - len(self.by_pid)
+            for fd, _ in self.poll.poll(REFILL_DELAY_S * 1000 if missing > 0 else None):
                 if fd == wake_read:
                     os.read(fd, 4096)
                     self._reap()
+                elif fd in self.by_fd:
+                    self._welcome_back(self.by_fd[fd])
                 elif not self._obey():
                     return
             while self.reader.has_frame():
                 if not self._obey():
                     return
-            if len(self.idle) >= self.ahead:
-                refill_at = None
-            elif refill_at is None:
-                refill_at = time.monotonic() + REFILL_DELAY_S
-            elif time.monotonic() >= refill_at:
+            if self.ahead > len(self.by_pid):
                 self._fork()
 
     def _obey(self):
@@ -77,30 +85,46 @@ class _Zygote:
         if header["op"] == "run":
             if not self.idle:
                 self._fork()
-            pid, control = self.idle.pop(0)
-            self.running[header["id"]] = (pid, control)
-            self.attempt_of[pid] = header["id"]
-            self._tell(control, header, payload)
-        elif header["op"] == "stop" and header["id"] in self.running:
-            self._tell(self.running[header["id"]][1], header)
+            monitor_ = self.idle.pop(0)
+            monitor_.attempt = header["id"]
+            self.by_attempt[header["id"]] = monitor_
+            self._tell(monitor_, header, payload)
+        elif header["op"] == "stop" and header["id"] in self.by_attempt:
+            self._tell(self.by_attempt[header["id"]], header)
         return True
 
-    def _tell(self, control, header, payload=b""):
+    def _tell(self, monitor_, header, payload=b""):
         try:
-            framing.write_frame(control.fileno(), header, payload)
+            framing.write_frame(monitor_.control.fileno(), header, payload)
         except OSError:
             pass  # the monitor died; its end is noticed and reported when it is reaped
 
-    def _refill(self):
-        while len(self.idle) < self.ahead:
-            self._fork()
+    def _welcome_back(self, monitor_):
+        """A monitor's task is over and the next one forked. Too many monitors: it may go."""
+        try:
+            alive = bool(monitor_.control.recv(1))
+        except OSError:
+            alive = False
+        self.by_attempt.pop(monitor_.attempt, None)
+        if alive:
+            monitor_.attempt = None
+        if alive and len(self.idle) < self.ahead:
+            self.idle.append(monitor_)
+            return
+        self.poll.unregister(monitor_.control)
+        del self.by_fd[monitor_.control.fileno()]
+        monitor_.control.close()
 
     def _fork(self):
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid != 0:
             theirs.close()
-            self.idle.append((pid, ours))
+            monitor_ = _Monitor(pid, ours)
+            self.by_pid[pid] = monitor_
+            self.by_fd[ours.fileno()] = monitor_
+            self.poll.register(ours, select.POLLIN)
+            self.idle.append(monitor_)
             return
         code = 1
         try:
@@ -116,8 +140,8 @@ class _Zygote:
     def _forget_parent(self):
         """In the child: an end of a sibling's socket kept open here would hide our parent's death."""
         signal.set_wakeup_fd(-1)
-        for _, control in [*self.idle, *self.running.values()]:
-            control.close()
+        for monitor_ in self.by_fd.values():
+            monitor_.control.close()
         for fd in self.wake_fds:
             os.close(fd)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -127,20 +151,23 @@ class _Zygote:
     def _reap(self):
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            attempt = self.attempt_of.pop(pid, None)
-            if attempt is None:
-                for entry in [entry for entry in self.idle if entry[0] == pid]:
-                    entry[1].close()
-                    self.idle.remove(entry)
+            monitor_ = self.by_pid.pop(pid, None)
+            if monitor_ is None:
                 continue
-            self.running.pop(attempt)[1].close()
-            if status != 0:
-                framing.emit(self.event_fd, event="lost", id=attempt)
+            if monitor_ in self.idle:
+                self.idle.remove(monitor_)
+            if self.by_fd.pop(monitor_.control.fileno(), None) is not None:
+                self.poll.unregister(monitor_.control)
+                monitor_.control.close()
+            if monitor_.attempt is not None:
+                # It died in the middle of a task; after one it would have said that it is idle.
+                self.by_attempt.pop(monitor_.attempt, None)
+                framing.emit(self.event_fd, event="lost", id=monitor_.attempt)
 
 
 def import_ahead(path, event_fd):
@@ -191,10 +218,14 @@ def main():
     event_fd = _take_stdout()
     if options.component and not _warm_up(options.imports, event_fd):
         return
+    scratch = os.path.join(os.environ.get("HOME") or "/tmp", "rehearsal-%d" % os.getpid())
+    if options.component:
+        component.prepare_rehearsals(scratch)
     component.baseline = frozenset(sys.modules)
     gc.collect()
     gc.freeze()
     _Zygote(options.ahead, event_fd).serve()
+    shutil.rmtree(scratch, ignore_errors=True)
     # Closing the sockets by dying is what tells the monitors.
     os._exit(0)
 

@@ -96,7 +96,7 @@ describe("the executor input", () => {
     assert.equal(parsed.inputs.parameterValues.text, 'say "{{$}}"');
     assert.deepEqual(parsed.inputs.artifacts.in.artifacts[0].type, { instanceSchema: "title: T" });
     assert.equal(parsed.outputs.outputFile, "/runs/r/minio/b/root/output_metadata.json");
-    assert.deepEqual(parsed.outputs.parameters["a/b"], { outputFile: "/outputs/a%2Fb" });
+    assert.deepEqual(parsed.outputs.parameters["a/b"], { outputFile: "/outputs/output-0-a_b" });
   });
 
   it("goes into the command once, and what goes in is never scanned again", () => {
@@ -104,7 +104,7 @@ describe("the executor input", () => {
       layout.executorInput,
       '--in={{$}}/runs/r/s3/x/insay "{{$}}"[1.0, 12345678901234567890]',
       "/runs/r/minio/b/root/output_metadata.json",
-      "/outputs/a%2Fb",
+      "/outputs/output-0-a_b",
     ]);
   });
 });

@@ -25,6 +25,9 @@ export interface AttemptsOptions {
   onFinished(state: AttemptState, seconds: number): void;
 }
 
+/** A task that is over before this is reported once, at its end, which says when it began. */
+const STARTED_REPORT_DELAY_MS = 20;
+
 interface Entry {
   ref: AttemptRef;
   readonly control: AttemptControl;
@@ -125,7 +128,7 @@ export class Attempts {
     let logs: LogShipper | undefined;
     try {
       const directories = context.directories.make(runId, attemptId);
-      logs = this.#options.shipLogs(start, directories.logs);
+      logs = this.#options.shipLogs(start, directories.root);
       const hooks = this.#hooks(entry, logs);
       entry.finish = await runAttempt(context, start, entry.control, { hooks, directories });
     } catch (error) {
@@ -149,7 +152,11 @@ export class Attempts {
         const value = { attempt: entry.ref, phase };
         this.#options.send({ message: { case: "phaseChanged", value } });
       },
-      onStarted: () => this.#options.send(startedReport(entry)),
+      onStarted: () => {
+        setTimeout(() => {
+          if (entry.finish === undefined) this.#options.send(startedReport(entry));
+        }, STARTED_REPORT_DELAY_MS);
+      },
       onRemark: (text) => logs.remark(text),
     };
   }

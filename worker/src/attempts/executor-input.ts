@@ -19,6 +19,7 @@ export interface AttemptLayout {
   readonly args: readonly string[];
 }
 
+const FILE_NAME_CHARS = 64;
 const EXECUTOR_OUTPUT = "output_metadata.json";
 
 /**
@@ -29,13 +30,13 @@ export function layOutAttempt(
   start: StartAttempt,
   parameters: ReadonlyMap<string, string>,
   directories: LocalDirectories,
-  outputsDirectory: string,
+  filesDirectory: string,
 ): AttemptLayout {
   const executorOutputFile = join(localPathOf(start.taskRootUri, directories), EXECUTOR_OUTPUT);
   const parameterFiles = new Map(
-    Object.keys(start.outputParameterTypes).map((name) => [
+    Object.keys(start.outputParameterTypes).map((name, index) => [
       name,
-      join(outputsDirectory, encodeURIComponent(name).replaceAll(".", "%2E")),
+      join(filesDirectory, parameterFileName(name, index)),
     ]),
   );
   const executorInput = composeExecutorInput(start, parameters, parameterFiles, executorOutputFile);
@@ -73,6 +74,11 @@ export function layOutAttempt(
     ...{ executorInput, executorOutputFile, parameterFiles },
     ...{ command: start.command.map(joined), args: start.args.map(joined) },
   };
+}
+
+/** Shows which parameter it is of, whatever characters the parameter's name has. */
+function parameterFileName(name: string, index: number): string {
+  return `output-${index}-${name.replace(/[^\w-]/g, "_").slice(0, FILE_NAME_CHARS)}`;
 }
 
 function composeExecutorInput(

@@ -82,7 +82,7 @@ export async function runAttempt(
 async function execute(attempt: Attempt): Promise<Finish> {
   const { context, start, control, hooks, directories } = attempt;
   const parameters = await loadParameters(attempt);
-  const layout = layOutAttempt(start, parameters, directories, directories.outputs);
+  const layout = layOutAttempt(start, parameters, directories, directories.root);
   const staging = stageInputs(attempt);
   // When the runner refuses first, a failed download must not go unheard.
   staging.catch(() => undefined);
@@ -101,8 +101,8 @@ async function execute(attempt: Attempt): Promise<Finish> {
   const end = await task.run({
     directory: directories.work,
     mounts: directories.mounts,
-    stdoutPath: join(directories.logs, "stdout"),
-    stderrPath: join(directories.logs, "stderr"),
+    stdoutPath: join(directories.root, "stdout"),
+    stderrPath: join(directories.root, "stderr"),
     env: start.env,
     onStarted(limits) {
       control.onStarted(limits, context.clock.now());
@@ -206,7 +206,7 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
 }
 
 function describeExit({ directories }: Attempt, end: TaskExit): Finish {
-  const said = lastLineOf(join(directories.logs, "stderr"));
+  const said = lastLineOf(join(directories.root, "stderr"));
   const suffix = said === "" ? "" : `: ${said}`;
   const error =
     end.signal === 0

@@ -6,11 +6,8 @@ import type { LocalDirectories } from "./local-paths.ts";
 
 /** Where one attempt keeps what it needs. */
 export interface AttemptDirectories extends LocalDirectories {
+  /** Holds `stdout`, `stderr`, `system`, and a file for each output parameter. */
   readonly root: string;
-  /** Files of output parameters. */
-  readonly outputs: string;
-  /** `stdout`, `stderr`, `system`. */
-  readonly logs: string;
 }
 
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -36,13 +33,8 @@ export class RunDirectories {
   make(runId: string, attemptId: string): AttemptDirectories {
     const run = this.#runDirectory(runId);
     const root = join(run, "attempts", requireId(attemptId));
-    const directories = {
-      ...{ root, mounts: run, work: join(root, "work") },
-      ...{ outputs: join(root, "outputs"), logs: join(root, "logs") },
-    };
+    const directories = { root, mounts: run, work: join(root, "work") };
     mkdirSync(directories.work, { recursive: true });
-    mkdirSync(directories.outputs);
-    mkdirSync(directories.logs);
     return directories;
   }
 
@@ -80,8 +72,13 @@ export class RunDirectories {
   async remove(runId: string): Promise<void> {
     this.#contents.delete(runId);
     const directory = this.#runDirectory(runId);
-    await allowWriting(directory);
-    await rm(directory, { recursive: true, force: true });
+    try {
+      await rm(directory, { recursive: true, force: true });
+    } catch {
+      // Artifacts are read-only, which stops everybody but root.
+      await allowWriting(directory);
+      await rm(directory, { recursive: true, force: true });
+    }
   }
 
   /** Removes runs that nobody has touched for RUN_AGE_MS_MAX. */

@@ -1,5 +1,13 @@
-import { appendFileSync, type FSWatcher, watch } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readSync,
+  watch,
+} from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@connectrpc/connect";
 import { isRetriable, OutOfRangeError } from "@tidemill/errors";
@@ -25,6 +33,8 @@ type Stream = (typeof STREAMS)[number];
 
 /** What comes within this time goes in one call: a short task's whole output does. */
 const COALESCE_MS = 50;
+/** Attempts that end within this time have their logs sealed together, which is cheaper. */
+const SEAL_DELAY_MS = 100;
 const CHUNK_BYTES = 512 * 1024;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
 
@@ -55,12 +65,13 @@ export class LogShipper {
 
   /** Sends what is left and seals. The task has ended, so the files have their final size. */
   async finish(): Promise<void> {
+    await wait(SEAL_DELAY_MS, this.#options.signal);
     this.#watcher.close();
     this.#hasChanged = false;
     clearTimeout(this.#timer);
     await this.#pumping;
     await this.#pump();
-    for (const tail of this.#tails.values()) await tail.seal();
+    await Promise.all([...this.#tails.values()].map((tail) => tail.seal()));
   }
 
   #pumpSoon(): void {
@@ -84,7 +95,7 @@ class Tail {
   readonly #options: LogShipperOptions;
   readonly #stream: Stream;
   #offset = 0;
-  #file: FileHandle | undefined;
+  #file: number | undefined;
   #hasGivenUp = false;
 
   constructor(options: LogShipperOptions, stream: Stream) {
@@ -93,31 +104,38 @@ class Tail {
   }
 
   async pump(): Promise<void> {
-    this.#file ??= await open(join(this.#options.directory, this.#stream)).catch(() => undefined);
-    const file = this.#file;
-    if (file === undefined) return;
     for (;;) {
-      if (this.#hasGivenUp) return;
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, this.#offset);
-      if (bytesRead === 0) return;
+      const data = this.#read();
+      if (data === undefined || this.#hasGivenUp) return;
       const offset = BigInt(this.#offset);
-      const data = chunk.subarray(0, bytesRead);
       await this.#persist(async () => {
         await this.#options.client.appendLog({ key: this.#key(), offset, data });
-        this.#offset += bytesRead;
+        this.#offset += data.length;
       });
     }
   }
 
   async seal(): Promise<void> {
-    await this.#file?.close();
-    // The worker rarely has anything to say, and a log that never began needs no end.
-    if (this.#stream === "system" && this.#offset === 0) return;
+    if (this.#file !== undefined) closeSync(this.#file);
+    // An empty one too: whoever follows it learns that nothing will come.
     const sizeBytes = BigInt(this.#offset);
     await this.#persist(async () => {
       await this.#options.client.sealLog({ key: this.#key(), sizeBytes });
     });
+  }
+
+  /**
+   * The next bytes; undefined when there are none. What was written a moment ago lies in the page
+   * cache, so reading it at once is cheaper than asking another thread to.
+   */
+  #read(): Buffer<ArrayBuffer> | undefined {
+    const path = join(this.#options.directory, this.#stream);
+    if (this.#file === undefined && !existsSync(path)) return undefined;
+    this.#file ??= openSync(path, "r");
+    const leftBytes = fstatSync(this.#file).size - this.#offset;
+    if (leftBytes <= 0) return undefined;
+    const chunk = Buffer.allocUnsafe(Math.min(leftBytes, CHUNK_BYTES));
+    return chunk.subarray(0, readSync(this.#file, chunk, 0, chunk.length, this.#offset));
   }
 
   #key() {

@@ -18,7 +18,7 @@ export interface Secrets {
   readonly key: string;
 }
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 const SERVING_TIMEOUT_MS = 60_000;
 
 /** Starts a service, or the worker, as `tidemill up` does: a process of its own. */
