@@ -29,8 +29,9 @@ const RUNS_IN_FLIGHT = 4;
 const PAUSE_BETWEEN_MS = { from: 1500, to: 5000 };
 
 /**
- * Runs pipelines whose answers are known while processes of the mesh are killed (SIGKILL) or stopped
- * for a while (SIGSTOP); then waits for every run and checks what must hold whatever happened.
+ * Runs pipelines whose answers are known while processes of the mesh are killed (SIGKILL) or
+ * stopped for a while (SIGSTOP); then waits for every run and checks what must hold whatever
+ * happened.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const mesh = await startTestMesh(options.home === undefined ? {} : { home: options.home });

@@ -47,7 +47,8 @@ def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
         else:
             code = component.run(request)
     except BaseException:
-        # Ours, not the user's: they get it on their stderr all the same, for want of a better place.
+        # Ours, not the user's: they get it on their stderr all the same, for want of a better
+        # place.
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)

@@ -36,7 +36,7 @@ const SLOTS_MAX = 4_096;
 const PORT_MAX = 65_535;
 
 /** Reads the worker's settings. Throws InvalidError BAD_SETTING naming the variable. */
-export function readConfig(env: Env): WorkerConfig {
+export function readConfig(env: Env = process.env): WorkerConfig {
   const read = envReader(env);
   const home = read.string("TIDEMILL_HOME", join(homedir(), ".tidemill"));
   const tokenFile = read.optional("TIDEMILL_WORKER_TOKEN_FILE");

@@ -3,7 +3,7 @@ import { readConfig } from "./config.ts";
 import { createWorkerService } from "./service.ts";
 
 const stopped = stopSignal();
-const worker = createWorkerService(readConfig(process.env));
+const worker = createWorkerService(readConfig());
 await worker.start();
 await stopped;
 await worker.stop();

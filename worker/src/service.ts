@@ -1,6 +1,4 @@
-import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import {
   type Clock,
   type IdSource,
@@ -11,33 +9,21 @@ import {
 } from "@tidemill/lifecycle";
 import { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
 import { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
-import {
-  type AttemptState,
-  AttemptStateSchema,
-} from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import { WorkerService } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import { createMeshClient, createRpcServer } from "@tidemill/rpc";
-import {
-  createLogger,
-  createTelemetry,
-  durationHistogram,
-  gauge,
-  type Logger,
-  type Telemetry,
-} from "@tidemill/telemetry";
+import { createLogger, createTelemetry, type Logger } from "@tidemill/telemetry";
 import { ArtifactStore } from "./attempts/artifact-store.ts";
 import { Attempts } from "./attempts/attempts.ts";
 import { BlobClient } from "./attempts/blob-client.ts";
 import { Lineage } from "./attempts/lineage.ts";
+import { measureAttempts } from "./attempts/measure-attempts.ts";
 import { RunDirectories } from "./attempts/run-directories.ts";
 import type { WorkerConfig } from "./config.ts";
-import { Environments } from "./environments/environments.ts";
-import { findInterpreters } from "./environments/find-interpreters.ts";
-import { loadWorkerId } from "./identity.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
-import { Launcher } from "./runners/process/launcher.ts";
-import { ProcessRunner } from "./runners/process/process-runner.ts";
+import { createProcessRunner } from "./runners/process/create-process-runner.ts";
+import type { ProcessRunner } from "./runners/process/process-runner.ts";
 import { WorkStream } from "./stream/work-stream.ts";
+import { loadWorkerId } from "./stream/worker-identity.ts";
 
 export interface WorkerOverrides {
   readonly clock?: Clock;
@@ -94,7 +80,7 @@ export function createWorkerService(
     await telemetry.start();
     await server.start();
     await directories.removeOld(clock.now());
-    runner = await createRunner(config, overrides, log);
+    runner = await createProcessRunner(config, overrides, log);
     const { slots, memoryBytes } = config;
     attempts = new Attempts({
       context: {
@@ -136,56 +122,6 @@ export function createWorkerService(
     },
     start,
     stop,
-  };
-}
-
-async function createRunner(
-  config: WorkerConfig,
-  { zygoteIdleMs }: WorkerOverrides,
-  log: Logger,
-): Promise<ProcessRunner> {
-  const zygotes = join(config.home, "zygotes");
-  mkdirSync(zygotes, { recursive: true, mode: 0o700 });
-  const hostPath = hostPathOf(config.env.PATH ?? "");
-  const interpreters = await findInterpreters({
-    ...{ preferred: config.python, path: config.env.PATH ?? "" },
-    ...{ userHome: config.env.HOME ?? homedir(), pyenvRoot: config.env.PYENV_ROOT },
-  });
-  const python = interpreters[0]?.path ?? config.python;
-  const zygoteEnv = {
-    ...{ PATH: hostPath, HOME: zygotes, TZ: "UTC", LANG: "C.UTF-8", LC_ALL: "C.UTF-8" },
-    ...{ PYTHONUNBUFFERED: "1", TIDEMILL_HOME: config.env.TIDEMILL_HOME ?? "" },
-  };
-  const shared = {
-    ...{ ahead: config.slots + 1, env: zygoteEnv, log },
-    ...(zygoteIdleMs === undefined ? {} : { idleMs: zygoteIdleMs }),
-  };
-  const launcher = new Launcher({ python, directory: zygotes, ...shared });
-  const environments = new Environments({
-    ...{ directory: join(config.home, "environments"), uv: config.uv, kfpWheel: config.kfpWheel },
-    ...{ python, env: config.env, log, run: (argv, env) => launcher.runHelper(argv, env) },
-  });
-  return new ProcessRunner({
-    ...{ launcher, environments, interpreters, ahead: config.slots + 1, hostPath, zygoteEnv, log },
-    ...(zygoteIdleMs === undefined ? {} : { zygoteIdleMs }),
-  });
-}
-
-/** Where this machine's programs are: not those of the project, nor shims that choose one. */
-function hostPathOf(path: string): string {
-  return path
-    .split(delimiter)
-    .filter((directory) => directory !== "" && !/(^|\/)(node_modules|shims)(\/|$)/.test(directory))
-    .join(delimiter);
-}
-
-function measureAttempts(telemetry: Telemetry, running: () => number) {
-  const { meter } = telemetry;
-  gauge(meter, "tidemill_attempts_running", "attempts under way on this worker", running);
-  const name = "tidemill_attempt_duration_seconds";
-  const durations = durationHistogram(meter, name, "from StartAttempt to the report of its end");
-  return (state: AttemptState, seconds: number) => {
-    durations.record(seconds, { state: AttemptStateSchema.value[state]?.localName ?? "unknown" });
   };
 }
 

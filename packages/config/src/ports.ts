@@ -25,7 +25,9 @@ export type Ports = Readonly<Record<PortName, number>>;
 
 const PORT_OFFSET_MAX = 65_535 - Math.max(...Object.values(basePorts));
 
-/** The table of ports for one mesh. Throws InvalidError BAD_SETTING when one would not be a port. */
+/**
+ * The table of ports for one mesh. Throws InvalidError BAD_SETTING when one would not be a port.
+ */
 export function portsAt(offset: number): Ports {
   if (!Number.isSafeInteger(offset) || offset < 0 || offset > PORT_OFFSET_MAX) {
     throw new InvalidError(

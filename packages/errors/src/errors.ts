@@ -61,7 +61,10 @@ export class StateError extends TidemillError {
   override readonly retriable = false;
 }
 
-/** Somebody else changed it meanwhile, or the database could not serialize: repeat the whole operation. */
+/**
+ * Somebody else changed it meanwhile, or the database could not serialize: repeat the whole
+ * operation.
+ */
 export class ConflictError extends TidemillError {
   override readonly name = "ConflictError";
   override readonly retriable = true;

@@ -3,7 +3,10 @@ import { currentScope } from "./scope.ts";
 
 const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** The span a W3C `traceparent` names; undefined when absent or malformed (the standard: start anew). */
+/**
+ * The span a W3C `traceparent` names; undefined when absent or malformed (the standard: start
+ * anew).
+ */
 export function parseTraceparent(header: string | null | undefined): SpanContext | undefined {
   const match = header ? pattern.exec(header) : null;
   if (match === null) return undefined;

@@ -5,8 +5,9 @@ import { compileExample, pipelineFolders, prepareCompiler } from "./compile-exam
 import { root } from "./root.ts";
 
 /**
- * `npm run examples`: compiles every pipeline.py of examples/ and e2e/pipelines/ with the KFP compiler. With --check
- * nothing is written, and the exit code is 1 when a committed file is not current.
+ * `npm run examples`: compiles every pipeline.py of examples/ and e2e/pipelines/ with the KFP
+ * compiler. With --check nothing is written, and the exit code is 1 when a committed file is not
+ * current.
  */
 const check = process.argv.includes("--check");
 const compiler = await prepareCompiler((line) => process.stderr.write(`${line}\n`));

@@ -59,8 +59,8 @@ interface Collecting {
 }
 
 /**
- * Takes what a task that succeeded has left: its executor output, which wins, then its files. Throws
- * StateError OUTPUT_MISSING or OUTPUT_INVALID, InvalidError ARTIFACT_PATH_INVALID.
+ * Takes what a task that succeeded has left: its executor output, which wins, then its files.
+ * Throws StateError OUTPUT_MISSING or OUTPUT_INVALID, InvalidError ARTIFACT_PATH_INVALID.
  */
 export async function collectOutputs(collecting: Collecting): Promise<Outputs> {
   const { start } = collecting;

@@ -1,4 +1,7 @@
-/** A number as it was written: a whole number is never rewritten as `3.0`, a large one loses no digit. */
+/**
+ * A number as it was written: a whole number is never rewritten as `3.0`, a large one loses no
+ * digit.
+ */
 export class NumberText {
   readonly text: string;
   constructor(text: string) {

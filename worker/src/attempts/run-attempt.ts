@@ -55,7 +55,9 @@ interface Attempt {
   readonly directories: AttemptDirectories;
 }
 
-/** Runs one attempt from its inputs to its recorded outputs. Never rejects: the report says it all. */
+/**
+ * Runs one attempt from its inputs to its recorded outputs. Never rejects: the report says it all.
+ */
 export async function runAttempt(
   context: AttemptContext,
   start: StartAttempt,

@@ -15,8 +15,8 @@ const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 export const RUN_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * `runs/` of the worker's home: one directory a run, gone when the run has ended. Artifacts of a run
- * lie there under their addresses, so that a path stays good for the life of the run.
+ * `runs/` of the worker's home: one directory a run, gone when the run has ended. Artifacts of a
+ * run lie there under their addresses, so that a path stays good for the life of the run.
  */
 export class RunDirectories {
   readonly #root: string;

@@ -41,8 +41,8 @@ interface Draft {
 
 /**
  * Reads the script that the KFP SDK puts before a lightweight component: which packages it installs
- * and from where. The SDK's own `kfp==x --no-deps` is left out, because every environment has a kfp.
- * Undefined when the script does something else, and must then run as it is.
+ * and from where. The SDK's own `kfp==x --no-deps` is left out, because every environment has a
+ * kfp. Undefined when the script does something else, and must then run as it is.
  */
 export function parseInstallScript(script: string): InstallPlan | undefined {
   const tokens = shellTokens(script);

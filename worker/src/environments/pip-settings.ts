@@ -9,8 +9,8 @@ export interface InstallerSettings {
 type Setting = readonly [key: string, value: string];
 
 /**
- * Reads what `python -m pip config list` prints (`global.index-url='...'`, `:env:.cert='...'`). What
- * stands later there overrides: an environment variable a file, `install` a `global` section.
+ * Reads what `python -m pip config list` prints (`global.index-url='...'`, `:env:.cert='...'`).
+ * What stands later there overrides: an environment variable a file, `install` a `global` section.
  */
 export function parsePipConfig(listing: string): ReadonlyMap<string, string> {
   const sections: Record<string, Setting[]> = { global: [], install: [], ":env:": [] };

@@ -27,8 +27,8 @@ const RECONNECT = { initialMs: 50, maxMs: 2_000 };
 const HEARTBEAT_MS_MIN = 100;
 
 /**
- * The connection to the orchestrator. When it breaks, tasks go on and reports wait; a new one starts
- * with what runs and what was not acknowledged.
+ * The connection to the orchestrator. When it breaks, tasks go on and reports wait; a new one
+ * starts with what runs and what was not acknowledged.
  */
 export class WorkStream implements Service {
   readonly #options: WorkStreamOptions;
@@ -59,7 +59,9 @@ export class WorkStream implements Service {
     await this.#running;
   }
 
-  /** Sends a report. Without a connection it is dropped: the next one begins with all that is open. */
+  /**
+   * Sends a report. Without a connection it is dropped: the next one begins with all that is open.
+   */
   send(report: Request): void {
     this.#outgoing?.push(report);
   }

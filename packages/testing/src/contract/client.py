@@ -1,7 +1,7 @@
 """Makes the calls of the contract suite with the official Python packages.
 
-Reads one JSON document from standard input, {"target", "calls"}, and prints the outcomes as JSON. The
-services are learnt by reflection; nothing is generated.
+Reads one JSON document from standard input, {"target", "calls"}, and prints the outcomes as JSON.
+The services are learnt by reflection; nothing is generated.
 """
 
 import json

@@ -41,8 +41,8 @@ export const lineLength: Rule = {
 };
 
 /**
- * A function fits on a screen; what needs more than five arguments takes an object. Functions inside
- * it are counted for themselves: a factory may hold many, as a class may.
+ * A function fits on a screen; what needs more than five arguments takes an object. Functions
+ * inside it are counted for themselves: a factory may hold many, as a class may.
  */
 export const functionSize: Rule = {
   name: `a function has at most ${FUNCTION_LINES_MAX} lines and ${PARAMETERS_MAX} parameters`,
@@ -102,8 +102,8 @@ function isSuite(parent: SyntaxNode | undefined): boolean {
 }
 
 /**
- * What the formatters leave long because it cannot be broken: an import, a literal, a field with its
- * rules. Comments always can.
+ * What the formatters leave long because it cannot be broken: an import, a literal, a field with
+ * its rules. Comments always can.
  */
 function isUnbreakable(path: string, text: string): boolean {
   const isComment = /^\s*(\/\/|\/?\*|#|--)/.test(text);

@@ -9,7 +9,9 @@ export interface TaskEnvironmentOptions {
   readonly binDirectory?: string | undefined;
 }
 
-/** Where pip puts what a task installs while it runs: environments are shared and stay as they are. */
+/**
+ * Where pip puts what a task installs while it runs: environments are shared and stay as they are.
+ */
 export function packagesDirectory(directory: string): string {
   return join(directory, ".packages");
 }
