@@ -31,7 +31,9 @@ export interface EdgeListenerOptions extends AdmissionRules {
 type Routes = ReturnType<typeof edgeRoutes>;
 type Route = Routes extends ReadonlyMap<string, infer T> ? T : never;
 
-/** Answers every request of the edge port: RPCs, /healthz, /metrics, then the service's own routes. */
+/**
+ * Answers every request of the edge port: RPCs, /healthz, /metrics, then the service's own routes.
+ */
 export function createEdgeListener(options: EdgeListenerOptions): EdgeListener {
   const routes = edgeRoutes(options.bindings, options.limits);
 

@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { createConnectRouter, type HandlerContext, type MethodImplSpec } from "@connectrpc/connect";
 import { cancelReason } from "./cancel-reason.ts";
+import { decodedRequests, inputFaultsAreInvalid } from "./edge-input-faults.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { ServiceBinding } from "./service-binding.ts";
 import { toWire } from "./to-wire.ts";
@@ -18,6 +19,7 @@ export function edgeRoutes(
     readMaxBytes: limits.messageBytesMax,
     writeMaxBytes: limits.messageBytesMax,
     maxTimeoutMs: limits.deadlineMsMax,
+    requestGate: inputFaultsAreInvalid,
   });
   for (const binding of bindings) {
     for (const spec of binding.methods) mount(router, spec);
@@ -33,13 +35,13 @@ function mount(router: ReturnType<typeof createConnectRouter>, spec: MethodImplS
       );
       return;
     case "client_streaming":
-      router.rpc(spec.method, spec.impl);
+      router.rpc(spec.method, (requests, context) => spec.impl(decodedRequests(requests), context));
       return;
     case "server_streaming":
       router.rpc(spec.method, spec.impl);
       return;
     case "bidi_streaming":
-      router.rpc(spec.method, spec.impl);
+      router.rpc(spec.method, (requests, context) => spec.impl(decodedRequests(requests), context));
       return;
   }
 }

@@ -18,8 +18,9 @@ export interface GrpcCallFacts {
 }
 
 /**
- * A handler's context over a grpc-js call. Headers and the abort signal are built only when somebody
- * asks for them: most unary handlers never do, and they would cost more than the call itself.
+ * A handler's context over a grpc-js call. Headers and the abort signal are built only when
+ * somebody asks for them: most unary handlers never do, and they would cost more than the call
+ * itself.
  */
 export class GrpcContext implements HandlerContext {
   readonly method: DescMethod;

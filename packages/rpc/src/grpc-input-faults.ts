@@ -1,8 +1,9 @@
 import { type ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 
 /**
- * What grpc-js itself answers with INTERNAL although only the caller can be at fault. It sends these
- * statuses below every interceptor, so the call's own `sendStatus` is the one place to mend them.
+ * What grpc-js itself answers with INTERNAL although only the caller can be at fault. It sends
+ * these statuses below every interceptor, so the call's own `sendStatus` is the one place to mend
+ * them.
  */
 const callerFaults = /^(Invalid grpc-timeout value|Failed to decompress message)/;
 

@@ -2,8 +2,8 @@ import type { ServerHttp2Session } from "node:http2";
 import type { ConnectionLimits } from "./limits.ts";
 
 /**
- * Watches over one HTTP/2 connection: pings a quiet peer and drops a dead one, ends what is idle, and
- * at the maximum age lets its calls end before it closes.
+ * Watches over one HTTP/2 connection: pings a quiet peer and drops a dead one, ends what is idle,
+ * and at the maximum age lets its calls end before it closes.
  */
 export function keepSession(
   session: ServerHttp2Session,

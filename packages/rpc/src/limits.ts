@@ -31,7 +31,9 @@ export interface ConnectionLimits {
   readonly drainMs: number;
   /** From the first byte of an HTTP/1.1 request to the last of its headers. */
   readonly headersMs: number;
-  /** HTTP/2 buffers of one connection, in MiB: Node's default of 10 breaks under 128 calls of 64 KB. */
+  /**
+   * HTTP/2 buffers of one connection, in MiB: Node's default of 10 breaks under 128 calls of 64 KB.
+   */
   readonly sessionMemoryMib: number;
 }
 

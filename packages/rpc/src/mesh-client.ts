@@ -26,8 +26,8 @@ export interface MeshClientOptions {
 }
 
 /**
- * Typed like Connect's client. Errors come back as the classes of @tidemill/errors. Leaving a stream's
- * loop, or aborting `signal`, cancels the call.
+ * Typed like Connect's client. Errors come back as the classes of @tidemill/errors. Leaving a
+ * stream's loop, or aborting `signal`, cancels the call.
  */
 export type MeshClient<S extends DescService> = Client<S> & { close(): void };
 
