@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { tempDir, tools } from "@tidemill/testing";
 import { findPython } from "../src/tools/find-python.ts";
 import { prepareTools } from "../src/tools/toolbox.ts";
+import { fetchWheel } from "../src/tools/wheel.ts";
 import { environment } from "./mesh-fixture.ts";
 
 describe("the tools", () => {
@@ -20,6 +21,16 @@ describe("the tools", () => {
     const env = { PATH: "/usr/bin:/bin", PIP_INDEX_URL: "http://127.0.0.1:9/simple" };
     const again = await prepareTools({ python, directory, env, progress: assert.fail });
     assert.equal(again.uv, uv);
+  });
+
+  it("are fetched although the proxy variables lead nowhere", async () => {
+    const dead = "http://127.0.0.1:9";
+    const env = { ...environment(), PATH: "/usr/bin:/bin", ALL_PROXY: dead, HTTPS_PROXY: dead };
+    const { python } = await tools();
+    const directory = tempDir("tools");
+    const kfp = { name: "kfp", version: "2.17.3" };
+    const path = await fetchWheel(kfp, { python, directory, env, progress: () => {} });
+    assert.match(path, /kfp-2\.17\.3-.*\.whl$/);
   });
 
   it("name pip's index when it does not answer, and leave nothing half-way", async () => {

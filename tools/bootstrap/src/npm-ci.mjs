@@ -15,22 +15,42 @@ const flags = [
   "--fetch-timeout=60000",
 ];
 const ERROR_LINES_MAX = 6;
+const network = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET/;
 const fetched = /http fetch GET 200 .*\/([^/]+)\.tgz/;
 
 /** Runs `npm ci` with a line for each download. Throws SetupFailure with cause and next action. */
 export async function npmCi() {
   say("installing the npm packages that package-lock.json names");
   const startMs = Date.now();
-  const errors = await runNpm();
+  let errors = await runNpm(process.env);
+  // A proxy variable that leads nowhere is no reason to fail where npm gets through without it.
+  const direct = withoutProxies(process.env);
+  if (errors !== undefined && direct !== undefined && network.test(errors.join("\n"))) {
+    say("no answer through the proxy of the environment: trying without it");
+    errors = (await runNpm(direct)) === undefined ? undefined : errors;
+  }
   if (errors !== undefined) throw explain(errors);
   say(`npm packages installed in ${Math.round((Date.now() - startMs) / 1000)} s`);
 }
 
-/** @returns {Promise<string[] | undefined>} npm's error lines, or undefined when it succeeded */
-function runNpm() {
+/**
+ * The environment without its proxies, or undefined when it has none.
+ * @param {NodeJS.ProcessEnv} env
+ */
+function withoutProxies(env) {
+  const left = Object.entries(env).filter(([name]) => !/^(https?|all)_proxy$/i.test(name));
+  return left.length < Object.keys(env).length ? Object.fromEntries(left) : undefined;
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<string[] | undefined>} npm's error lines, or undefined when it succeeded
+ */
+function runNpm(env) {
   const [command, ...first] = npmCommand();
   const child = spawn(command, [...first, "ci", ...flags], {
     cwd: root,
+    env,
     stdio: ["ignore", "ignore", "pipe"],
   });
   /** @type {string[]} */
@@ -63,7 +83,6 @@ function explain(lines) {
     .filter((line) => line !== "")
     .slice(0, ERROR_LINES_MAX)
     .join("\n  ");
-  const network = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET/;
   if (/ENOSPC/.test(text)) {
     return new SetupFailure(
       `the disk of ${root} is full; npm stopped half-way`,

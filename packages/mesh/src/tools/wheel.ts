@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StateError, UnavailableError } from "@tidemill/errors";
-import { runPlan } from "../servers/process-plan.ts";
+import { type PlanResult, runPlan } from "../servers/process-plan.ts";
 import type { Python } from "./find-python.ts";
 
 /** One wheel that is used as a file and never installed into anybody's Python. */
@@ -24,6 +24,7 @@ export interface WheelContext {
 
 const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
 const PARTIAL = ".partial-";
+const proxyVariable = /^(https?|all)_proxy$/i;
 
 /**
  * The path of what the wheel is wanted for: its executable, or the wheel itself. Downloaded by pip
@@ -84,33 +85,47 @@ async function removeAbandoned(directory: string): Promise<void> {
   }
 }
 
+/**
+ * With the user's environment first. A proxy variable that leads nowhere is no reason to fail where
+ * pip gets through without it; a proxy in pip's own configuration counts both times.
+ */
 async function pipDownload(wheel: Wheel, to: string, context: WheelContext): Promise<void> {
-  const result = await runPlan(
-    {
-      name: "pip",
-      argv: [
-        ...[context.python.path, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"],
-        ...[
-          "--quiet",
-          "--no-input",
-          "--disable-pip-version-check",
-          "--progress-bar=off",
-          "--retries=2",
-        ],
-        ...["--dest", to, `${wheel.name}==${wheel.version}`],
-      ],
-      env: context.env,
-      cwd: to,
-    },
-    { timeoutMs: DOWNLOAD_TIMEOUT_MS },
-  );
-  if (result.code === 0) return;
-  const reason = result.stderr.trim().split("\n").slice(-2).join(" ");
+  const first = await runPip(wheel, to, context, context.env);
+  if (first.code === 0) return;
+  const direct = withoutProxies(context.env);
+  const isProxied = Object.keys(direct).length < Object.keys(context.env).length;
+  if (isProxied && (await runPip(wheel, to, context, direct)).code === 0) return;
+  const reason = first.stderr.trim().split("\n").slice(-2).join(" ");
   throw new UnavailableError(
     "package index",
     `pip could not download ${wheel.name}==${wheel.version}: ${reason || "it did not answer"}. ` +
       "See what pip uses with `python3 -m pip config list`, then start again",
   );
+}
+
+function runPip(
+  wheel: Wheel,
+  to: string,
+  context: WheelContext,
+  env: Readonly<Record<string, string>>,
+): Promise<PlanResult> {
+  return runPlan(
+    {
+      name: "pip",
+      argv: [
+        ...[context.python.path, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"],
+        ...["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"],
+        ...["--retries=2", "--dest", to, `${wheel.name}==${wheel.version}`],
+      ],
+      env,
+      cwd: to,
+    },
+    { timeoutMs: DOWNLOAD_TIMEOUT_MS },
+  );
+}
+
+function withoutProxies(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !proxyVariable.test(name)));
 }
 
 async function unpack(wheel: Wheel, directory: string, context: WheelContext): Promise<void> {
