@@ -90,6 +90,16 @@ describe("parseTemplate", () => {
     assert.deepEqual(unknown, ["{{$.json_escape[1]}}"]);
   });
 
+  it("takes a time that grows with the text and not with its square", () => {
+    for (const opening of ["{{$", "{{$.", "{{$.inputs.parameters['a'"]) {
+      const text = `${opening.repeat(700_000)}}}`;
+      const startedMs = performance.now();
+      parseTemplate(text);
+      // A tenth of this where it is slow; hours when every opening looks at all that follows.
+      assert.ok(performance.now() - startedMs < 10_000, opening);
+    }
+  });
+
   it("loses no character of any text", () => {
     const fragment = fc.constantFrom("{{$", "}}", ".inputs", ".parameters", "['x']", "{{$}}", "a");
     fc.assert(

@@ -83,10 +83,14 @@ export function parseTemplate(
   const unsupported: UnsupportedPlaceholder[] = [];
   const unknown: string[] = [];
   let literalFrom = 0;
-  let at = text.indexOf(OPENING);
-  while (at !== -1) {
-    const end = text.indexOf(CLOSING, at);
+  let end = -1;
+  for (let at = text.indexOf(OPENING), next = -1; at !== -1; at = next) {
+    if (end < at) end = text.indexOf(CLOSING, at + OPENING.length);
     if (end === -1) break;
+    // An opening before the closing: the placeholder, if there is one, begins there. Every part of
+    // the text is looked at once, however many openings there are.
+    next = text.indexOf(OPENING, at + OPENING.length);
+    if (next !== -1 && next < end) continue;
     const body = text.slice(at + OPENING.length, end);
     const piece = parseBody(body);
     if (piece === undefined || !isKnown(piece)) {
@@ -94,13 +98,11 @@ export function parseTemplate(
       const feature = Object.hasOwn(UNSUPPORTED, body) ? UNSUPPORTED[body] : undefined;
       if (feature !== undefined) unsupported.push({ placeholder, feature });
       else if (piece === undefined && body.startsWith(".")) unknown.push(placeholder);
-      at = text.indexOf(OPENING, at + OPENING.length);
       continue;
     }
     if (at > literalFrom) template.push({ kind: "literal", text: text.slice(literalFrom, at) });
     template.push(piece);
     literalFrom = end + CLOSING.length;
-    at = text.indexOf(OPENING, literalFrom);
   }
   if (literalFrom < text.length || text === "") {
     template.push({ kind: "literal", text: text.slice(literalFrom) });
