@@ -4,6 +4,7 @@ import { output, pipelineDocument } from "../../test/pipeline-builder.ts";
 import { driveRun } from "../../test/run-driver.ts";
 import { checkJournal, checkRows } from "./invariants.ts";
 import type { JournalEvent } from "./journal-event.ts";
+import { ATTEMPTS_LOST_MAX, WORKER_STOPPED } from "./run.ts";
 import { viewRun } from "./run-view.ts";
 
 const DOCUMENT = pipelineDocument({ tasks: { a: {}, b: { parameters: { x: output("a") } } } });
@@ -72,6 +73,18 @@ describe("checkJournal", () => {
   it("finds nothing in a journal of the reducer", () => {
     const { plan, journal } = finished();
     assert.deepEqual(checkJournal(plan, journal), []);
+  });
+
+  it("counts no worker that was stopped in order as a loss", () => {
+    const driver = driveRun(DOCUMENT);
+    for (let stops = 0; stops < ATTEMPTS_LOST_MAX + 3; stops++) {
+      const token = driver.dispatch("a");
+      const error = { reason: WORKER_STOPPED, message: "" };
+      driver.send({ kind: "attemptLost", taskId: driver.task("a").id, token, error });
+    }
+    driver.succeed("a");
+    driver.succeed("b");
+    assert.deepEqual(checkJournal(driver.plan, driver.journal), []);
   });
 
   for (const c of damages) {

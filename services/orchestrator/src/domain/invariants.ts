@@ -1,7 +1,7 @@
 import { fold } from "./apply-event.ts";
 import type { JournalEvent } from "./journal-event.ts";
 import type { Plan, TaskPlan } from "./plan.ts";
-import { ATTEMPTS_LOST_MAX } from "./run.ts";
+import { ATTEMPTS_LOST_MAX, WORKER_STOPPED } from "./run.ts";
 import { differences, type RunView, viewRun } from "./run-view.ts";
 
 /**
@@ -118,7 +118,7 @@ function checkTaskEvent(history: History, task: TaskHistory, event: TaskEvent): 
     case "attemptLost":
       checkAttempt(history, task, event.attemptId, event.kind);
       task.liveAttempt = false;
-      task.lost += 1;
+      if (event.error.reason !== WORKER_STOPPED) task.lost += 1;
       return;
     case "taskSucceeded":
     case "taskFailed":
