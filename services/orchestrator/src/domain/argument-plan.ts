@@ -1,4 +1,5 @@
 import { InvalidError } from "@tidemill/errors";
+import { excerpt } from "./excerpt.ts";
 import { type Piece, parseTemplate, type Template } from "./placeholders.ts";
 
 /** An argument of a command as the compiler wrote it: a text, or a structure that makes texts. */
@@ -103,10 +104,6 @@ function parseBranch(value: unknown, depth: number): ArgumentPlan[] {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function excerpt(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}...`;
 }
 
 function invalid(what: string, cause?: unknown): InvalidError {

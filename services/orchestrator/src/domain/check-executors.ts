@@ -2,6 +2,7 @@ import { messageOf } from "@tidemill/errors";
 import { type ArgumentPlan, parseArgument, visitArgument } from "./argument-plan.ts";
 import type { Report } from "./check-spec.ts";
 import { warnUnknown } from "./check-task.ts";
+import { excerpt } from "./excerpt.ts";
 import { isDeclared } from "./executor-plan.ts";
 import type { Component, Executor, PipelineSpec } from "./ir.ts";
 import { isLiteral, parseTemplate, type Template } from "./placeholders.ts";
@@ -100,8 +101,7 @@ function checkQuantity(
   checkValueText(scope, text, path);
   const { template } = parseTemplate(text);
   if (text === "" || !isLiteral(template) || parse(text) !== undefined) return;
-  const shown = text.slice(0, 80);
-  const what = `"${shown}" is no quantity; write it like 2, 500m, 4Gi or 512M`;
+  const what = `"${excerpt(text)}" is no quantity; write it like 2, 500m, 4Gi or 512M`;
   scope.report("INVALID_QUANTITY", path, what);
 }
 

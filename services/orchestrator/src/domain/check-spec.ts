@@ -1,5 +1,5 @@
 import { checkExecutors } from "./check-executors.ts";
-import { checkTask, type DagScope } from "./check-task.ts";
+import { checkFit, checkLength, checkTask, type DagScope } from "./check-task.ts";
 import type { Component, Dag, PipelineSpec, TaskOutput } from "./ir.ts";
 import { DAG_DEPTH_MAX, PROBLEMS_MAX, TASKS_MAX } from "./limits.ts";
 import { nameTasks } from "./name-tasks.ts";
@@ -45,7 +45,7 @@ export function checkSpec(spec: PipelineSpec, base: PathSegments, reading: Readi
   checkNesting(spec, base, report);
   throwProblems(problems);
   for (const [component, path] of components) {
-    checkDefaults(component, path, reading);
+    checkDefaults(component, path, { report, reading });
     if (component.body.kind !== "dag") continue;
     checkDag(spec, component, component.body.dag, [...path, "dag"], { report, reading });
   }
@@ -56,7 +56,10 @@ export function checkSpec(spec: PipelineSpec, base: PathSegments, reading: Readi
 
 /** Throws UnsupportedSpecError when something was found that KFP can do and Tidemill cannot. */
 export function refuseUnsupported(spec: PipelineSpec, reading: Reading): void {
-  const [first, ...more] = reading.unsupported.map((use) => nameTasks(spec, use));
+  // Looking for the tasks takes a while in a large file, and only a few uses are named at all.
+  const [first, ...more] = reading.unsupported.map((use, index) =>
+    index < PROBLEMS_MAX ? nameTasks(spec, use) : use,
+  );
   if (first !== undefined) throw new UnsupportedSpecError([first, ...more]);
 }
 
@@ -74,11 +77,16 @@ function checkRootInputs(spec: PipelineSpec, base: PathSegments, report: Report)
 }
 
 /** Defaults are never searched for placeholders, so one that means something to KFP is refused. */
-function checkDefaults(component: Component, path: PathSegments, reading: Reading): void {
+function checkDefaults(
+  component: Component,
+  path: PathSegments,
+  { report, reading }: Pick<DagScope, "report" | "reading">,
+): void {
   for (const [name, { defaultJson = "" }] of component.inputs.parameters) {
+    const where = [...path, "inputDefinitions", "parameters", name, "defaultValue"];
+    checkLength(defaultJson, where, report);
     if (!defaultJson.includes("{{$")) continue;
     for (const { feature } of parseTemplate(defaultJson).unsupported) {
-      const where = [...path, "inputDefinitions", "parameters", name, "defaultValue"];
       reading.unsupported.push({ path: where, feature });
     }
   }
@@ -189,6 +197,9 @@ function checkOutputs({ spec, component, dag, report }: DagScope, path: PathSegm
       report("UNKNOWN_TASK", where, `there is no task "${producer}" in this DAG`);
     } else if (!spec.components.get(task.component)?.outputs[kind].has(output)) {
       report("UNKNOWN_OUTPUT", where, `task "${producer}" has no output ${what} "${output}"`);
+    } else if (kind === "parameters") {
+      const from = spec.components.get(task.component)?.outputs.parameters.get(output)?.type;
+      checkFit(from, component.outputs.parameters.get(name)?.type, where, report);
     }
   };
   for (const [name, source] of dag.outputParameters) check("parameters", name, source);

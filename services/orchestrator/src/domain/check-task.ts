@@ -1,6 +1,7 @@
 import type { Report } from "./check-spec.ts";
-import { coerceSpecJson, describeJson, typeName } from "./coerce-parameter.ts";
+import { coerceSpecJson, typeName } from "./coerce-parameter.ts";
 import { type ConstantPlan, compileConstant } from "./constant-plan.ts";
+import { excerpt } from "./excerpt.ts";
 import type {
   ArtifactSource,
   Component,
@@ -11,6 +12,7 @@ import type {
   TaskSpec,
 } from "./ir.ts";
 import { jsonKind, sameJson } from "./json-text.ts";
+import { CONSTANT_LENGTH_MAX } from "./limits.ts";
 import { parseTemplate } from "./placeholders.ts";
 import { type PathSegments, pathText } from "./spec-error.ts";
 import { type Reading, warn } from "./spec-reader.ts";
@@ -74,14 +76,14 @@ function checkParameters(
       continue;
     }
     if (source.kind === "constant") {
-      if (input !== undefined) checkConstant(scope, input, constants.get(name), where);
-      checkPlaceholders(scope, source.json, [...where, "runtimeValue", "constant"]);
+      const there = [...where, "runtimeValue", "constant"];
+      checkLength(source.json, there, scope.report);
+      if (input !== undefined) checkConstant(scope, input, constants.get(name), there);
+      checkPlaceholders(scope, source.json, there);
       continue;
     }
     const from = checkSource(scope, source, "parameters", where, producers);
-    if (from === undefined || input === undefined || fits(from, input.type)) continue;
-    const what = `must be ${typeName(input.type)}, but what it comes from is ${typeName(from)}`;
-    scope.report("WRONG_TYPE", where, what);
+    checkFit(from, input?.type, where, scope.report);
   }
   for (const [name, input] of component.inputs.parameters) {
     if (input.optional || task.parameters.has(name)) continue;
@@ -151,10 +153,9 @@ function checkConstant(
   { report }: DagScope,
   input: InputParameter,
   constant: ConstantPlan | undefined,
-  path: PathSegments,
+  where: PathSegments,
 ): void {
   if (constant === undefined) return;
-  const where = [...path, "runtimeValue", "constant"];
   const { json } = constant;
   if (constant.parts !== undefined && (input.type === "STRING" || isReference(constant))) return;
   const kind = jsonKind(json);
@@ -163,10 +164,10 @@ function checkConstant(
     return;
   }
   if (coerceSpecJson(json, input.type) === undefined) {
-    const what = `must be ${typeName(input.type)}, got ${describeJson(json)}`;
+    const what = `must be ${typeName(input.type)}, got ${excerpt(json)}`;
     report("WRONG_TYPE", where, what);
   } else if (constant.parts === undefined && !isAllowedJson(input, json)) {
-    const what = `must be one of ${input.literals.join(", ")}, got ${describeJson(json)}`;
+    const what = `must be one of ${input.literals.join(", ")}, got ${excerpt(json)}`;
     report("NOT_ALLOWED", where, what);
   }
 }
@@ -242,12 +243,31 @@ function checkPlaceholders(scope: DagScope, json: string, path: PathSegments): v
 
 /** What begins like a placeholder and is none stays as it is, as on a cluster: worth a warning. */
 export function warnUnknown(reading: Reading, path: PathSegments, placeholder: string): void {
-  const shown = placeholder.length <= 80 ? placeholder : `${placeholder.slice(0, 80)}...`;
   warn(
     reading,
     "UNKNOWN_PLACEHOLDER",
-    `${pathText(path)}: ${shown} is no placeholder of KFP and stays as it is`,
+    `${pathText(path)}: ${excerpt(placeholder)} is no placeholder of KFP and stays as it is`,
   );
+}
+
+/** A constant is written to the journal for every task that gets it. */
+export function checkLength(json: string, path: PathSegments, report: Report): void {
+  if (json.length <= CONSTANT_LENGTH_MAX) return;
+  const found = `has ${json.length} characters, more than the ${CONSTANT_LENGTH_MAX} allowed`;
+  const advice = "pass it as a parameter of the run or as an artifact";
+  report("LIMIT_EXCEEDED", path, `${found} (CONSTANT_LENGTH_MAX); ${advice}`);
+}
+
+/** Nothing is known about a type that is undefined. */
+export function checkFit(
+  from: ParameterType | undefined,
+  to: ParameterType | undefined,
+  path: PathSegments,
+  report: Report,
+): void {
+  if (from === undefined || to === undefined || fits(from, to)) return;
+  const what = `must be ${typeName(to)}, but what it comes from is ${typeName(from)}`;
+  report("WRONG_TYPE", path, what);
 }
 
 function fits(from: ParameterType, to: ParameterType): boolean {

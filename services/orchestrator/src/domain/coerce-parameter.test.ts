@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { coerceJson, coerceSpecJson, coerceValue } from "./coerce-parameter.ts";
+import { coerceJson, coerceOrFail, coerceSpecJson } from "./coerce-parameter.ts";
 import type { ParameterType } from "./ir.ts";
-import { compactJson, sameJson } from "./json-text.ts";
 
 const cases: readonly [ParameterType, string, string | undefined][] = [
   ["STRING", '"a"', '"a"'],
@@ -50,22 +49,11 @@ describe("coerceSpecJson", () => {
   }
 });
 
-describe("coerceValue", () => {
+describe("coerceOrFail", () => {
   it("passes a value of the artifact service where its declared type fits, unread", () => {
     const blob = { kind: "blob", digest: "d", sizeBytes: 100_000 } as const;
-    assert.equal(coerceValue(blob, "LIST", "LIST"), blob);
-    assert.equal(coerceValue(blob, "LIST", "STRING"), undefined);
-  });
-});
-
-describe("JSON text", () => {
-  it("is compacted between tokens, never within strings", () => {
-    assert.equal(compactJson('{ "a b" : [ 1 ,\n" \\" x" ] }'), '{"a b":[1," \\" x"]}');
-  });
-
-  it("is the same value whatever the order of its keys", () => {
-    assert.ok(sameJson('{"a":1,"b":[2]}', '{ "b": [2], "a": 1 }'));
-    assert.ok(sameJson("1.0", "1"));
-    assert.ok(!sameJson('"1"', "1"));
+    const about = { reason: "INPUT_TYPE", what: "x" };
+    assert.equal(coerceOrFail(blob, "LIST", "LIST", about), blob);
+    assert.throws(() => coerceOrFail(blob, "LIST", "STRING", about), { reason: "VALUE_TOO_LARGE" });
   });
 });

@@ -1,6 +1,8 @@
+import { excerpt } from "./excerpt.ts";
 import type { ParameterType } from "./ir.ts";
 import { jsonKind, jsonToPlainText } from "./json-text.ts";
-import type { ParameterValue } from "./parameter-value.ts";
+import { PARAMETER_INLINE_BYTES_MAX, type ParameterValue } from "./parameter-value.ts";
+import { TaskFault } from "./task-fault.ts";
 
 /**
  * A JSON text as a value of a type, or undefined when it is of another kind. STRING takes anything
@@ -40,16 +42,29 @@ const NUMBER_AS_TEXT =
 
 /**
  * Like coerceJson for a value that may lie in the artifact service: there it is never read, so it
- * passes only where its declared type already fits.
+ * passes only where its declared type already fits. Throws TaskFault: with the reason given for a
+ * value of another kind, VALUE_TOO_LARGE for one that would have to be read.
  */
-export function coerceValue(
+export function coerceOrFail(
   value: ParameterValue,
   from: ParameterType | undefined,
   to: ParameterType,
-): ParameterValue | undefined {
-  if (value.kind === "blob") return from === to || from === undefined ? value : undefined;
+  { reason, what }: { readonly reason: string; readonly what: string },
+): ParameterValue {
+  if (value.kind === "blob") {
+    if (from === to || from === undefined) return value;
+    throw new TaskFault(
+      "VALUE_TOO_LARGE",
+      `${what} must be ${typeName(to)}, and the value of ${value.sizeBytes} bytes that it gets ` +
+        `is too large to be converted (${PARAMETER_INLINE_BYTES_MAX} at most, ` +
+        "PARAMETER_INLINE_BYTES_MAX): declare it with the type of what it comes from, or pass it " +
+        "as an artifact",
+    );
+  }
   const json = coerceJson(value.json, to);
-  if (json === undefined) return undefined;
+  if (json === undefined) {
+    throw new TaskFault(reason, `${what} must be ${typeName(to)}, got ${excerpt(value.json)}`);
+  }
   return json === value.json ? value : { kind: "json", json };
 }
 
@@ -70,14 +85,8 @@ const TYPE_NAMES: Readonly<Record<ParameterType, string>> = {
 /** A value shortened for a message. */
 export function describeValue(value: ParameterValue): string {
   if (value.kind === "blob") return `a value of ${value.sizeBytes} bytes`;
-  return describeJson(value.json);
+  return excerpt(value.json);
 }
-
-export function describeJson(json: string): string {
-  return json.length <= DESCRIBED_MAX ? json : `${json.slice(0, DESCRIBED_MAX)}...`;
-}
-
-const DESCRIBED_MAX = 80;
 
 /** `3`, `3.0` and `3e0` are whole; `3.5` is not. */
 function wholeNumber(json: string): string | undefined {

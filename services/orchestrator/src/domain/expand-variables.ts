@@ -7,16 +7,16 @@ const REFERENCE = /\$(\$?)\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)/g;
 
 /**
  * Expands `$(NAME)` as Kubernetes does in commands and variables. A name that is not among the
- * variables stays as it is, since it may well be a command of a shell; `$$(NAME)` gives `$(NAME)`.
- * Throws TaskFault when the text grows past its limit: variables can double each other.
+ * variables stays as it is, since it may well be a command of a shell; `$$(NAME)` always gives
+ * `$(NAME)`. Throws TaskFault when the text grows past its limit: variables can double each other.
  */
 export function expandVariables(text: string, env: Readonly<Record<string, string>>): string {
   if (!text.includes("$(")) return text;
   let length = text.length;
   return text.replace(REFERENCE, (whole, dollar: string, name: string) => {
+    if (dollar !== "") return `$(${name})`;
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value === undefined) return whole;
-    if (dollar !== "") return `$(${name})`;
     length += value.length;
     if (length <= EXPANDED_TEXT_LENGTH_MAX) return value;
     throw new TaskFault(

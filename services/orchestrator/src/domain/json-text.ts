@@ -127,3 +127,17 @@ function firstOf(json: string): number {
   while (at < json.length && json.charCodeAt(at) <= 0x20) at += 1;
   return at;
 }
+/** Whether lists and objects stand within each other deeper than `depthMax`. */
+export function isDeep(json: string, depthMax: number): boolean {
+  // Every level takes two characters, so most values need no look.
+  if (json.length <= 2 * depthMax) return false;
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === 0x22) at = endOfString(json, at) - 1;
+    else if (code === 0x5b || code === 0x7b) depth += 1;
+    else if (code === 0x5d || code === 0x7d) depth -= 1;
+    if (depth > depthMax) return true;
+  }
+  return false;
+}

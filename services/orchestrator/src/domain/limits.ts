@@ -31,6 +31,20 @@ export const LABEL_LENGTH_MAX = 1024;
 /** How deep a constant or a default may be nested. */
 export const VALUE_DEPTH_MAX = 100;
 
+/** How deep a parameter of a run or an output may be nested; Python reads less than 1,000. */
+export const PARAMETER_DEPTH_MAX = 500;
+
+/**
+ * Characters of a constant or a default, as JSON: it is written to the journal where it is used.
+ */
+export const CONSTANT_LENGTH_MAX = 1024 * 1024;
+
+/** Characters of a text that values are put into: an f-string, an image, a variable. */
+export const COMPOSED_TEXT_LENGTH_MAX = 1024 * 1024;
+
+/** Characters of all values that one task gets, without those kept in the artifact service. */
+export const INPUTS_LENGTH_MAX = 16 * 1024 * 1024;
+
 /** Warnings that one specification may give; further ones are counted only. */
 export const SPEC_WARNINGS_MAX = 50;
 

@@ -1,3 +1,4 @@
+import { excerpt } from "./excerpt.ts";
 import { FILE_NAME_BYTES_MAX, NAME_BYTES_MAX, PIPELINE_NAME_LENGTH_MAX } from "./limits.ts";
 
 const PIPELINE_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
@@ -33,10 +34,6 @@ export function nameProblem(name: string, bytesMax: number = NAME_BYTES_MAX): st
     return `${JSON.stringify(excerpt(name))} must not contain quotes or control characters`;
   }
   return undefined;
-}
-
-function excerpt(name: string): string {
-  return name.length <= 60 ? name : `${name.slice(0, 60)}...`;
 }
 
 function utf8Length(text: string): number {

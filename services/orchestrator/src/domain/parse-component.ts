@@ -1,4 +1,5 @@
-import { coerceSpecJson, describeJson, typeName } from "./coerce-parameter.ts";
+import { coerceSpecJson, typeName } from "./coerce-parameter.ts";
+import { excerpt } from "./excerpt.ts";
 import type {
   ArtifactType,
   Component,
@@ -39,14 +40,11 @@ const COMPONENT = messageShape("a component", [
   "taskConfigPassthroughs",
 ]);
 const DEFINITIONS = messageShape("definitions", ["parameters", "artifacts"]);
-const INPUT_PARAMETER = messageShape("an input parameter", [
-  "type",
-  "parameterType",
-  "defaultValue",
-  "isOptional",
-  "description",
-  "literals",
-]);
+const INPUT_PARAMETER = messageShape(
+  "an input parameter",
+  ["type", "parameterType", "defaultValue", "isOptional", "description", "literals"],
+  ["defaultValue"],
+);
 const OUTPUT_PARAMETER = messageShape("an output parameter", [
   "type",
   "parameterType",
@@ -162,7 +160,7 @@ function readTyped(item: Item, type: ParameterType): string {
   const json = readJson(item);
   const coerced = coerceSpecJson(json, type);
   if (coerced !== undefined) return coerced;
-  throw problem(item.at, `must be ${typeName(type)}, got ${describeJson(json)}`);
+  throw problem(item.at, `must be ${typeName(type)}, got ${excerpt(json)}`);
 }
 
 function parseOutputArtifact(item: Item, reading: Reading): OutputArtifact {

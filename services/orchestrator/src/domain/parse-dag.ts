@@ -58,11 +58,11 @@ const INPUT_ARTIFACT = messageShape("an input artifact of a task", [
   "taskOutputArtifact",
   "componentInputArtifact",
 ]);
-const RUNTIME_VALUE = messageShape("runtimeValue", [
-  "constantValue",
-  "runtimeParameter",
-  "constant",
-]);
+const RUNTIME_VALUE = messageShape(
+  "runtimeValue",
+  ["constantValue", "runtimeParameter", "constant"],
+  ["constant"],
+);
 const LEGACY_VALUE = messageShape("constantValue", ["intValue", "doubleValue", "stringValue"]);
 const OUTPUT_OF_TASK = messageShape("taskOutputParameter", ["producerTask", "outputParameterKey"]);
 const ARTIFACT_OF_TASK = messageShape("taskOutputArtifact", ["producerTask", "outputArtifactKey"]);
@@ -235,10 +235,18 @@ function parseConstant(item: Item, reading: Reading): string {
   if (constant !== undefined) return readJson(constant);
   const legacy = fields.get("constantValue");
   if (legacy !== undefined) {
-    const [value, ...more] = readMessage(legacy, LEGACY_VALUE, reading).values();
-    if (value !== undefined && more.length === 0) return readJson(value);
+    const [[field, value] = [], ...more] = readMessage(legacy, LEGACY_VALUE, reading);
+    if (value !== undefined && more.length === 0) return readLegacy(field === "intValue", value);
   }
   throw problem(item.at, 'must have a "constant"');
+}
+
+/** A 64-bit number is a text in the JSON form of protobuf. */
+function readLegacy(isWhole: boolean, item: Item): string {
+  const { value } = item;
+  return isWhole && typeof value === "string" && /^-?(?:0|[1-9]\d*)$/.test(value)
+    ? value
+    : readJson(item);
 }
 
 function parseArtifactSource(item: Item, reading: Reading): ArtifactSource {

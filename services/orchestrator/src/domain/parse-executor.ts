@@ -95,19 +95,17 @@ export function parseExecutor(item: Item, reading: Reading): Executor | undefine
 }
 
 function readArguments(item: Item | undefined, what: string): string[] {
-  return readList(item, what, ARGUMENTS_MAX).map((argument) => {
-    const text = readText(argument, ARGUMENT_LENGTH_MAX);
-    if (text.includes("\0")) throw problem(argument.at, "must not contain a NUL character");
-    return text;
-  });
+  return readList(item, what, ARGUMENTS_MAX).map((argument) =>
+    readText(argument, ARGUMENT_LENGTH_MAX),
+  );
 }
 
 function parseVariable(item: Item, reading: Reading): EnvVariable {
   const fields = readMessage(item, VARIABLE, reading);
   const name = readRequiredText(fields, "name", item);
   const value = readText(fields.get("value"), ARGUMENT_LENGTH_MAX);
-  if (/[=\0]/.test(name)) throw problem(item.at, `the name "${name}" must not contain "="`);
-  if (value.includes("\0")) throw problem(item.at, "must not contain a NUL character");
+  if (name.includes("=")) throw problem(item.at, `the name "${name}" must not contain "="`);
+  if (name === "__proto__") throw problem(item.at, `the name "${name}" is reserved`);
   return { name, value };
 }
 

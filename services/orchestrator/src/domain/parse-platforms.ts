@@ -1,5 +1,6 @@
 import { COMPONENTS_MAX } from "./limits.ts";
 import {
+  describe,
   type Item,
   isSet,
   messageShape,
@@ -67,7 +68,7 @@ export function readPlatforms(item: Item, reading: Reading): void {
   const fields = readMessage(item, PLATFORM_SPEC, reading);
   for (const [name, platform] of readMap(fields.get("platforms"), "platforms", PLATFORMS_MAX)) {
     if (name === "kubernetes") readKubernetes(platform, reading);
-    else warn(reading, "PLATFORM_IGNORED", `settings for platform "${name}" are ignored`);
+    else warn(reading, "PLATFORM_IGNORED", `settings for platform ${describe(name)} are ignored`);
   }
 }
 
@@ -77,7 +78,7 @@ function readKubernetes(item: Item, reading: Reading): void {
     if (!isSet(setting)) continue;
     const name = camelCase(key);
     if (IGNORED_PIPELINE_CONFIG.has(name)) warnIgnored(reading, "the pipeline", name);
-    else refuse(reading, setting.at, REFUSED_PIPELINE_CONFIG.get(name) ?? `"${name}"`);
+    else refuse(reading, setting.at, REFUSED_PIPELINE_CONFIG.get(name) ?? describe(name));
   }
   const deployment = fields.get("deploymentSpec");
   if (!isSet(deployment)) return;
@@ -86,8 +87,8 @@ function readKubernetes(item: Item, reading: Reading): void {
     for (const [key, setting] of readMap(executor, "settings", SETTINGS_MAX)) {
       if (!isSet(setting)) continue;
       const name = camelCase(key);
-      if (IGNORED_SETTINGS.has(name)) warnIgnored(reading, `executor "${label}"`, name);
-      else refuse(reading, setting.at, REFUSED_SETTINGS.get(name) ?? `"${name}"`);
+      if (IGNORED_SETTINGS.has(name)) warnIgnored(reading, `executor ${describe(label)}`, name);
+      else refuse(reading, setting.at, REFUSED_SETTINGS.get(name) ?? describe(name));
     }
   }
 }

@@ -72,6 +72,57 @@ const wrong: readonly { name: string; document: object; field: string; says: Reg
     says: /"Über uns" must be lower-case/,
   },
   {
+    name: "a display name with a NUL character, which no database keeps",
+    document: changed([...A, "taskInfo", "name"], "a\0b"),
+    field: "root.dag.tasks.a.taskInfo.name",
+    says: /must not contain a NUL character/,
+  },
+  {
+    name: "half a character",
+    document: changed(["pipelineInfo", "description"], "a\ud83d"),
+    field: "pipelineInfo.description",
+    says: /must not contain half a character/,
+  },
+  {
+    name: "a variable that an object of the language cannot hold",
+    document: changed([...CONTAINER, "env"], [{ name: "__proto__", value: "x" }]),
+    field: "deploymentSpec.executors.exec-step.container.env[0]",
+    says: /"__proto__" is reserved/,
+  },
+  {
+    name: "a constant larger than a journal should hold",
+    document: changed([...A, "inputs", "parameters", "x"], constant("x".repeat(1024 * 1024))),
+    field: "root.dag.tasks.a.inputs.parameters.x.runtimeValue.constant",
+    says: /1048578 characters, more than the 1048576 allowed \(CONSTANT_LENGTH_MAX\); pass it as/,
+  },
+  {
+    name: "a default larger than a journal should hold",
+    document: changed(
+      [...STEP, "inputDefinitions", "parameters", "x", "defaultValue"],
+      "x".repeat(1024 * 1024),
+    ),
+    field: "components.step.inputDefinitions.parameters.x.defaultValue",
+    says: /1048578 characters, more than the 1048576 allowed \(CONSTANT_LENGTH_MAX\)/,
+  },
+  {
+    name: "an output of a pipeline that cannot have the type it declares",
+    document: draft(
+      { a: {} },
+      {
+        outputs: {
+          definitions: { parameters: { o: parameter("NUMBER_INTEGER") } },
+          from: {
+            parameters: {
+              o: { valueFromParameter: { producerSubtask: "a", outputParameterKey: "out" } },
+            },
+          },
+        },
+      },
+    ),
+    field: "root.dag.outputs.parameters.o",
+    says: /must be a whole number .*, but what it comes from is a string/,
+  },
+  {
     name: "a name too long",
     document: changed(["pipelineInfo", "name"], "a".repeat(129)),
     field: "pipelineInfo.name",
@@ -445,6 +496,49 @@ describe("parseSpec", () => {
       warnings.map(({ code }) => code),
       ["UNKNOWN_DOCUMENT", "UNKNOWN_FIELD", "PLATFORM_IGNORED"],
     );
+  });
+
+  it("keeps its warnings short, whatever stands in the file", () => {
+    const { warnings } = parseSpec([
+      changed(["k\0\ud800".repeat(100_000)], 1),
+      { platforms: { ["p".repeat(100_000)]: {} } },
+    ]);
+    assert.equal(warnings.length, 2);
+    for (const { message } of warnings) {
+      assert.ok(message.length < 1_000 && message.isWellFormed(), message);
+      assert.ok(!message.includes("\0"));
+    }
+  });
+
+  it("takes null for a field that is not there, as the JSON form of protobuf does", () => {
+    const { spec } = parseSpec([
+      changed(
+        [...A],
+        { componentRef: { name: "step" }, taskInfo: null, inputs: null, triggerPolicy: null },
+        changed([...STEP, "dag"], null),
+      ),
+    ]);
+    assert.ok(spec.root.body.kind === "dag" && spec.root.body.dag.tasks.has("a"));
+  });
+
+  it("reads whole numbers of the old kind of constant, which are texts in JSON", () => {
+    const old = { runtimeValue: { constantValue: { intValue: "12345678901234567890" } } };
+    const { spec } = parseSpec([
+      changed(
+        [...A, "inputs", "parameters", "x"],
+        old,
+        changed(
+          [...STEP, "inputDefinitions", "parameters", "x", "parameterType"],
+          "NUMBER_INTEGER",
+          changed([...TASKS, "b", "inputs"], {}),
+        ),
+      ),
+    ]);
+    assert.ok(spec.root.body.kind === "dag");
+    assert.deepEqual(spec.root.body.dag.tasks.get("a")?.parameters.get("x"), {
+      kind: "constant",
+      json: "12345678901234567890",
+    });
   });
 
   it("leaves what programs say about placeholders alone", () => {

@@ -114,7 +114,7 @@ function refuseForeign(value: unknown): void {
   if (typeof apiVersion === "string" && apiVersion.startsWith("argoproj.io/")) {
     throw new InvalidError(
       "KFP_V1_WORKFLOW",
-      `this is an Argo ${describe(kind)} (apiVersion "${apiVersion.slice(0, 80)}"), ` +
+      `this is an Argo ${describe(kind)} (apiVersion ${describe(apiVersion)}), ` +
         "which KFP 1.x compiles to; compile the pipeline with kfp 2 (kfp.compiler.Compiler) " +
         "and submit that file",
     );

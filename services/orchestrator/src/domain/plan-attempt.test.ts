@@ -277,10 +277,30 @@ describe("checkAttempt", () => {
     const given = { text: "x".repeat(60_000) };
     assert.equal(withArguments(args, { given }).task("use").error?.reason, "VALUE_TOO_LARGE");
   });
+
+  it("fails a task whose command would hold a NUL character, which no process can get", () => {
+    const given = { text: "a\0b" };
+    const env = [{ name: "V", value: P("text") }];
+    for (const driver of [
+      withArguments([`--t=${P("text")}`], { given }),
+      withArguments([], { given, container: { env } }),
+    ]) {
+      assert.equal(driver.task("use").error?.reason, "BAD_TEXT");
+    }
+    assert.equal(withArguments(["{{$}}"], { given }).task("use").state, "queued");
+  });
 });
 
 describe("expandVariables", () => {
   it("replaces each reference once and leaves what is inserted alone", () => {
     assert.equal(expandVariables("$(A)$(A)", { A: "$(B)", B: "no" }), "$(B)$(B)");
+  });
+
+  it("leaves what is no variable to the shell, and takes the escape off everything", () => {
+    assert.equal(
+      expandVariables("$(date) $$(A) $$(date) $$", { A: "x" }),
+      "$(date) $(A) $(date) $$",
+    );
+    assert.equal(expandVariables("$(toString)", {}), "$(toString)");
   });
 });

@@ -120,6 +120,13 @@ interface Budget {
 }
 
 function spend(budget: Budget, text: string): string {
+  if (text.includes("\0")) {
+    throw new TaskFault(
+      "BAD_TEXT",
+      "its arguments or variables would hold a NUL character, which no process can be given; " +
+        "let it read the value from the executor input or from an artifact",
+    );
+  }
   budget.left -= text.length;
   if (budget.left >= 0) return text;
   throw new TaskFault(

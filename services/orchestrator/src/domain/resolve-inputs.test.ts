@@ -107,6 +107,72 @@ describe("resolveInputs", () => {
     assert.deepEqual(driver.task("b").inputParameters, jsonParameters({ x: '[1,{"a":"b c"}]' }));
   });
 
+  it("takes names for names, also those that every object of the language has", () => {
+    const driver = driveRun(
+      pipelineDocument({
+        inputs: { absent: OPTIONAL },
+        tasks: {
+          a: {
+            parameters: {
+              constructor: input("absent"),
+              toString: constant("{{$.inputs.parameters['constructor']}}"),
+              x: constant("<{{$.inputs.parameters['toString']}}>"),
+            },
+            component: "a",
+          },
+        },
+        components: {
+          a: {
+            executorLabel: "exec-step",
+            inputDefinitions: {
+              parameters: { constructor: OPTIONAL, toString: OPTIONAL, x: OPTIONAL },
+            },
+          },
+        },
+      }),
+    );
+    assert.deepEqual(driver.task("a").inputParameters, jsonParameters({ x: "<>" }));
+  });
+
+  it("says what to do about a large value that would have to be read", () => {
+    const blob: ParameterValue = { kind: "blob", digest: "d", sizeBytes: 70_000 };
+    const coerced = driveRun(produced("LIST", "STRING"));
+    finish(coerced, blob);
+    assert.deepEqual(coerced.task("b").error, {
+      reason: "VALUE_TOO_LARGE",
+      message:
+        'input "x" must be a string (STRING), and the value of 70000 bytes that it gets is too ' +
+        "large to be converted (65536 at most, PARAMETER_INLINE_BYTES_MAX): declare it with the " +
+        "type of what it comes from, or pass it as an artifact",
+    });
+    const composed = driveRun(
+      produced("STRING", "STRING", "<{{$.inputs.parameters['pipelinechannel--a-out']}}>"),
+    );
+    finish(composed, blob);
+    assert.deepEqual(composed.task("b").error, {
+      reason: "VALUE_TOO_LARGE",
+      message:
+        'parameter "pipelinechannel--a-out" has 70000 bytes, too large to be put into a text ' +
+        "(65536 at most, PARAMETER_INLINE_BYTES_MAX): make it an input of its own, which takes " +
+        "values of any size, or pass it as an artifact",
+    });
+  });
+
+  it("fails a task whose output is nested deeper than anybody could read it", () => {
+    const driver = driveRun(produced("LIST", "LIST", undefined, { literals: [["a"], ["b"]] }));
+    finish(driver, { kind: "json", json: "[".repeat(30_000) + "]".repeat(30_000) });
+    assert.equal(driver.task("a").error?.reason, "OUTPUT_TYPE");
+    assert.match(driver.task("a").error?.message ?? "", /nested deeper than 500 levels/);
+  });
+
+  it("cuts a value short in a message, but never in the middle of a character", () => {
+    const driver = driveRun(produced("LIST", "LIST", undefined, { literals: [["a"]] }));
+    finish(driver, { kind: "json", json: JSON.stringify([`${"x".repeat(77)}😀`]) });
+    const { message = "" } = driver.task("b").error ?? {};
+    assert.match(message, /must be one of/);
+    assert.ok(message.isWellFormed(), message);
+  });
+
   it("passes a value of the artifact service on unread, and fails where it would be read", () => {
     const blob: ParameterValue = { kind: "blob", digest: "d", sizeBytes: 70_000 };
     const fits = driveRun(produced("STRING", "STRING"));
@@ -114,17 +180,12 @@ describe("resolveInputs", () => {
     assert.deepEqual(fits.task("b").inputParameters, { x: blob });
     const differs = driveRun(produced("LIST", "STRING"));
     finish(differs, blob);
-    assert.equal(differs.task("b").error?.reason, "INPUT_TYPE");
-    const within = driveRun(
-      produced("STRING", "STRING", "<{{$.inputs.parameters['pipelinechannel--a-out']}}>"),
-    );
-    finish(within, blob);
-    assert.equal(within.task("b").error?.reason, "VALUE_TOO_LARGE");
+    assert.equal(differs.task("b").error?.reason, "VALUE_TOO_LARGE");
   });
 });
 
 /** Task `b` takes the output of `a`, whole or within a text. */
-function produced(from: string, to: string, text?: string): object {
+function produced(from: string, to: string, text?: string, more: object = {}): object {
   return pipelineDocument({
     tasks: {
       a: { component: "a" },
@@ -144,7 +205,7 @@ function produced(from: string, to: string, text?: string): object {
       },
       b: {
         executorLabel: "exec-step",
-        inputDefinitions: { parameters: { x: parameter(to) } },
+        inputDefinitions: { parameters: { x: parameter(to, more) } },
       },
     },
   });

@@ -1,16 +1,18 @@
-import { coerceValue, describeValue, typeName } from "./coerce-parameter.ts";
+import { coerceOrFail, describeValue } from "./coerce-parameter.ts";
 import type { ConstantPart } from "./constant-plan.ts";
 import type { InputParameter, ParameterType } from "./ir.ts";
 import { jobText } from "./job-text.ts";
 import { jsonToPlainText, sameJson } from "./json-text.ts";
-import type { ArtifactValue, ParameterValue } from "./parameter-value.ts";
+import { COMPOSED_TEXT_LENGTH_MAX, INPUTS_LENGTH_MAX } from "./limits.ts";
+import {
+  type ArtifactValue,
+  PARAMETER_INLINE_BYTES_MAX,
+  type ParameterValue,
+} from "./parameter-value.ts";
 import type { Template } from "./placeholders.ts";
 import type { InputArtifactPlan, InputParameterPlan, SourcePlan } from "./plan.ts";
 import type { Run, Task } from "./run.ts";
 import { TaskFault } from "./task-fault.ts";
-
-/** How long a text may become by the values put into it. */
-const COMPOSED_TEXT_LENGTH_MAX = 1024 * 1024;
 
 export interface ResolvedInputs {
   readonly parameters: Record<string, ParameterValue>;
@@ -33,12 +35,27 @@ export function resolveInputs(run: Run, task: Task): ResolvedInputs {
     const value = absentValue(task, name, input);
     if (value !== undefined) parameters[name] = value;
   }
+  requireTogether(parameters);
   const artifacts: Record<string, readonly ArtifactValue[]> = {};
   for (const plan of task.plan.artifacts) {
     const value = resolveArtifact(task, plan);
     if (value !== undefined) artifacts[plan.name] = value;
   }
   return { parameters, artifacts };
+}
+
+/** Every value is written to the journal again for every task that gets it. */
+function requireTogether(parameters: Readonly<Record<string, ParameterValue>>): void {
+  let length = 0;
+  for (const value of Object.values(parameters)) {
+    if (value.kind === "json") length += value.json.length;
+  }
+  if (length <= INPUTS_LENGTH_MAX) return;
+  throw new TaskFault(
+    "VALUE_TOO_LARGE",
+    `its inputs have ${length} characters together, more than the ${INPUTS_LENGTH_MAX} allowed ` +
+      "(INPUTS_LENGTH_MAX); pass large values as artifacts",
+  );
 }
 
 function resolveParameter(
@@ -69,13 +86,10 @@ function checkValue(
   value: ParameterValue,
   from: ParameterType | undefined,
 ): ParameterValue {
-  const coerced = coerceValue(value, from, input.type);
-  if (coerced === undefined) {
-    throw new TaskFault(
-      "INPUT_TYPE",
-      `input "${name}" must be ${typeName(input.type)}, got ${describeValue(value)}`,
-    );
-  }
+  const coerced = coerceOrFail(value, from, input.type, {
+    reason: "INPUT_TYPE",
+    what: `input "${name}"`,
+  });
   if (!isAllowed(input, coerced)) {
     throw new TaskFault(
       "INPUT_NOT_ALLOWED",
@@ -142,7 +156,7 @@ function renderConstant(
   if (parts === undefined) return { kind: "json", json };
   const whole = onlyReference(parts);
   if (whole !== undefined) {
-    return resolved[whole] ?? NULL;
+    return (Object.hasOwn(resolved, whole) ? resolved[whole] : undefined) ?? NULL;
   }
   let text = "";
   for (const part of parts) {
@@ -202,8 +216,9 @@ function plainText(name: string, parameters: Readonly<Record<string, ParameterVa
   if (value.kind === "json") return jsonToPlainText(value.json);
   throw new TaskFault(
     "VALUE_TOO_LARGE",
-    `parameter "${name}" has ${value.sizeBytes} bytes, which is too large to be put into a text; ` +
-      "pass it as an input of its own",
+    `parameter "${name}" has ${value.sizeBytes} bytes, too large to be put into a text ` +
+      `(${PARAMETER_INLINE_BYTES_MAX} at most, PARAMETER_INLINE_BYTES_MAX): make it an input of ` +
+      "its own, which takes values of any size, or pass it as an artifact",
   );
 }
 
@@ -211,8 +226,8 @@ function requireLength(text: string): void {
   if (text.length <= COMPOSED_TEXT_LENGTH_MAX) return;
   throw new TaskFault(
     "VALUE_TOO_LARGE",
-    `a text with placeholders grew past ${COMPOSED_TEXT_LENGTH_MAX} characters; ` +
-      "pass its parts as inputs of their own",
+    `a text with placeholders grew past ${COMPOSED_TEXT_LENGTH_MAX} characters ` +
+      "(COMPOSED_TEXT_LENGTH_MAX); pass its parts as inputs of their own",
   );
 }
 

@@ -13,6 +13,7 @@ const PLAN = planOf(
       rate: parameter("NUMBER_DOUBLE", { defaultValue: 0.5 }),
       note: parameter("STRING", { isOptional: true }),
       mode: parameter("STRING", { defaultValue: "a", literals: ["a", "b"] }),
+      tree: parameter("LIST", { isOptional: true, literals: [[], [1]] }),
     },
   }),
 );
@@ -22,7 +23,7 @@ const wrong: readonly { name: string; given: Record<string, string>; says: RegEx
   {
     name: "one that does not exist",
     given: { n: "1", m: "2" },
-    says: /no parameter "m"; it has n, rate, note, mode/,
+    says: /no parameter "m"; it has n, rate, note, mode, tree/,
   },
   { name: "a value of another type", given: { n: '"3"' }, says: /must be a whole number.*got "3"/ },
   { name: "a fraction for a whole number", given: { n: "1.5" }, says: /must be a whole number/ },
@@ -32,6 +33,11 @@ const wrong: readonly { name: string; given: Record<string, string>; says: RegEx
     says: /must be a whole number.*got null/,
   },
   { name: "what is no JSON", given: { n: "three" }, says: /must be JSON text, got three/ },
+  {
+    name: "a value nested deeper than anybody could read it",
+    given: { n: "1", tree: "[".repeat(30_000) + "]".repeat(30_000) },
+    says: /\["tree"\]: is nested deeper than 500 levels/,
+  },
   { name: "none of the literals", given: { n: "1", mode: '"c"' }, says: /must be one of "a", "b"/ },
 ];
 
@@ -43,6 +49,7 @@ describe("resolveRunParameters", () => {
       rate: { kind: "json", json: "0.5" },
       note: { kind: "json", json: "null" },
       mode: { kind: "json", json: '"a"' },
+      tree: { kind: "json", json: "null" },
     });
   });
 
@@ -54,6 +61,19 @@ describe("resolveRunParameters", () => {
       );
     });
   }
+
+  it("names no more problems than anybody would read", () => {
+    const given = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, index) => [`z${index}`, "1"]),
+    );
+    assert.throws(
+      () => resolveRunParameters(PLAN, given),
+      (error) =>
+        error instanceof InvalidError &&
+        error.violations.length === 20 &&
+        /\(and 5000 more problems\)/.test(error.message),
+    );
+  });
 
   it("names every problem at once", () => {
     assert.throws(

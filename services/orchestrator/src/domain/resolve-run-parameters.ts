@@ -1,7 +1,9 @@
 import { type FieldViolation, InvalidError } from "@tidemill/errors";
-import { coerceJson, describeJson, typeName } from "./coerce-parameter.ts";
+import { coerceJson, typeName } from "./coerce-parameter.ts";
+import { excerpt } from "./excerpt.ts";
 import type { InputParameter } from "./ir.ts";
-import { isJson, jsonKind, sameJson } from "./json-text.ts";
+import { isDeep, isJson, jsonKind, sameJson } from "./json-text.ts";
+import { PARAMETER_DEPTH_MAX, PROBLEMS_MAX } from "./limits.ts";
 import type { ParameterValue } from "./parameter-value.ts";
 import type { Plan } from "./plan.ts";
 
@@ -35,7 +37,7 @@ export function resolveRunParameters(
   throw new InvalidError(
     "INVALID_PARAMETERS",
     `${first.field}: ${first.description}${more}`,
-    violations,
+    violations.slice(0, PROBLEMS_MAX),
   );
 }
 
@@ -46,9 +48,12 @@ function resolveOne(
   if (given !== undefined && !isJson(given)) {
     return {
       problem:
-        `the value must be JSON text, got ${describeJson(given)}; ` +
+        `the value must be JSON text, got ${excerpt(given)}; ` +
         'a string needs its quotes, as in "\\"a\\""',
     };
+  }
+  if (given !== undefined && isDeep(given, PARAMETER_DEPTH_MAX)) {
+    return { problem: `is nested deeper than ${PARAMETER_DEPTH_MAX} levels` };
   }
   if (given === undefined || (jsonKind(given) === "null" && input.optional)) {
     if (given === undefined && input.defaultJson !== undefined) return { json: input.defaultJson };
@@ -57,10 +62,10 @@ function resolveOne(
   }
   const json = jsonKind(given) === "null" ? undefined : coerceJson(given.trim(), input.type);
   if (json === undefined) {
-    return { problem: `must be ${typeName(input.type)}, got ${describeJson(given)}` };
+    return { problem: `must be ${typeName(input.type)}, got ${excerpt(given)}` };
   }
   if (input.literals.length > 0 && !input.literals.some((literal) => sameJson(literal, json))) {
-    return { problem: `must be one of ${input.literals.join(", ")}, got ${describeJson(given)}` };
+    return { problem: `must be one of ${input.literals.join(", ")}, got ${excerpt(given)}` };
   }
   return { json };
 }
@@ -68,9 +73,9 @@ function resolveOne(
 function unknown(name: string, known: readonly string[]): string {
   const listed = known.slice(0, LISTED_MAX).join(", ") + (known.length > LISTED_MAX ? ", ..." : "");
   const has = known.length === 0 ? "it has none" : `it has ${listed}`;
-  return `the pipeline has no parameter "${name.slice(0, 80)}"; ${has}`;
+  return `the pipeline has no parameter "${excerpt(name)}"; ${has}`;
 }
 
 function violation(name: string, description: string): FieldViolation {
-  return { field: `parameters_json[${JSON.stringify(name.slice(0, 128))}]`, description };
+  return { field: `parameters_json[${JSON.stringify(excerpt(name))}]`, description };
 }

@@ -1,4 +1,8 @@
-import { InvalidError, UnsupportedError } from "@tidemill/errors";
+import { type FieldViolation, InvalidError, UnsupportedError } from "@tidemill/errors";
+import { excerpt } from "./excerpt.ts";
+
+/** Characters of one problem: it may quote names and values. */
+const PROBLEM_LENGTH_MAX = 1_024;
 
 /** Where in a document something stands: keys and positions from its top. */
 export type PathSegments = readonly (string | number)[];
@@ -20,17 +24,18 @@ export class SpecError extends InvalidError {
     more: readonly SpecProblem[] = [],
   ) {
     const others = more.length === 0 ? "" : ` (and ${more.length} more problems)`;
-    super(reason, describeProblem({ reason, path, problem }) + others, [
-      { field: pathText(path), description: problem },
-      ...more.map((other) => ({ field: pathText(other.path), description: other.problem })),
-    ]);
+    const first = violationOf({ path, problem });
+    super(reason, describeViolation(first) + others, [first, ...more.map(violationOf)]);
     this.path = path;
   }
 }
 
-function describeProblem({ path, problem }: SpecProblem): string {
-  const field = pathText(path);
-  return field === "" ? problem : `${field}: ${problem}`;
+function violationOf({ path, problem }: Omit<SpecProblem, "reason">): FieldViolation {
+  return { field: pathText(path), description: excerpt(problem, PROBLEM_LENGTH_MAX) };
+}
+
+function describeViolation({ field, description }: FieldViolation): string {
+  return field === "" ? description : `${field}: ${description}`;
 }
 
 /** A feature of KFP that a specification uses and that does not work here. */

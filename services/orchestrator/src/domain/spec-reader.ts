@@ -1,6 +1,7 @@
+import { excerpt } from "./excerpt.ts";
 import type { Warning } from "./journal-event.ts";
 import { LABEL_LENGTH_MAX, SPEC_WARNINGS_MAX, VALUE_DEPTH_MAX } from "./limits.ts";
-import { type PathSegments, SpecError, type UnsupportedUse } from "./spec-error.ts";
+import { type PathSegments, pathText, SpecError, type UnsupportedUse } from "./spec-error.ts";
 
 /** A place in a document; made for every field, so it is a list of links. */
 export interface Place {
@@ -17,6 +18,8 @@ export interface Reading {
 export interface MessageShape {
   readonly name: string;
   readonly fieldByKey: ReadonlyMap<string, string>;
+  /** Fields for which null is a value; any other that is null is not there. */
+  readonly nullable: ReadonlySet<string>;
 }
 
 /** One value together with where it stands. */
@@ -27,7 +30,11 @@ export interface Item {
 
 export type Fields = ReadonlyMap<string, Item>;
 
-export function messageShape(name: string, fields: readonly string[]): MessageShape {
+export function messageShape(
+  name: string,
+  fields: readonly string[],
+  nullable: readonly string[] = [],
+): MessageShape {
   const fieldByKey = new Map<string, string>();
   for (const field of fields) {
     fieldByKey.set(field, field);
@@ -36,7 +43,7 @@ export function messageShape(name: string, fields: readonly string[]): MessageSh
       field,
     );
   }
-  return { name, fieldByKey };
+  return { name, fieldByKey, nullable: new Set(nullable) };
 }
 
 /**
@@ -49,7 +56,10 @@ export function readMessage(item: Item, shape: MessageShape, reading: Reading): 
     const at: Place = { parent: item.at, key };
     const field = shape.fieldByKey.get(key);
     if (field === undefined) {
-      warn(reading, "UNKNOWN_FIELD", `${textOf(at)} is no known field of ${shape.name}; ignored`);
+      const where = pathText(segmentsOf(at));
+      warn(reading, "UNKNOWN_FIELD", `${where} is no known field of ${shape.name}; ignored`);
+    } else if (value === null && !shape.nullable.has(field)) {
+      // The JSON form of protobuf: a field that is null is one that is not there.
     } else if (fields.has(field)) {
       throw problem(at, `stands twice, as "${field}" and in snake_case; remove one`);
     } else {
@@ -91,6 +101,10 @@ export function readText(item: Item | undefined, lengthMax: number = LABEL_LENGT
   if (item.value.length > lengthMax) {
     const found = `${item.value.length} characters, more than the ${lengthMax} allowed`;
     throw new SpecError("LIMIT_EXCEEDED", segmentsOf(item.at), `has ${found}`);
+  }
+  if (item.value.includes("\0")) throw problem(item.at, "must not contain a NUL character");
+  if (!item.value.isWellFormed()) {
+    throw problem(item.at, "must not contain half a character (a lone surrogate)");
   }
   return item.value;
 }
@@ -182,12 +196,7 @@ export function describe(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
-  const text = String(value);
-  return `"${text.length <= 80 ? text : `${text.slice(0, 80)}...`}"`;
-}
-
-function textOf(at: Place): string {
-  return segmentsOf(at).join(".");
+  return JSON.stringify(excerpt(String(value)));
 }
 
 function entriesOf(item: Item, what: string): [string, unknown][] {
