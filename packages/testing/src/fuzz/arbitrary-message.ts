@@ -53,8 +53,9 @@ const hostileTexts = [
 ];
 
 /**
- * Any message of a type: every kind of field, hostile texts, numbers at their ends. Two of three obey
- * the rules in the .proto where they can, so that calls get past validation to the code behind it.
+ * Any message of a type: every kind of field, hostile texts, numbers at their ends. Two of three
+ * obey the rules in the .proto where they can, so that calls get past validation to the code
+ * behind it.
  */
 export function arbitraryMessage(
   schema: DescMessage,
