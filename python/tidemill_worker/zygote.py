@@ -35,6 +35,8 @@ class _Monitor:
         self.control = control
         # The attempt it runs; None while it waits for one.
         self.attempt = None
+        # Where the request of its next task goes.
+        self.request_fd = None
 
 
 class _Zygote:
@@ -42,6 +44,8 @@ class _Zygote:
         self.ahead = ahead
         self.event_fd = event_fd
         self.idle = []
+        # Runs for which no monitor waits yet.
+        self.pending = []
         self.by_pid = {}
         self.by_attempt = {}
         self.by_fd = {}
@@ -59,8 +63,11 @@ class _Zygote:
         self.poll.register(wake_read, select.POLLIN)
         for _ in range(self.ahead):
             self._fork()
-        framing.emit(self.event_fd, event="ready")
+        is_ready = False
         while True:
+            if self.idle and not is_ready:
+                is_ready = True
+                framing.emit(self.event_fd, event="ready")
             # A monitor that runs comes back, so a refill is only for those that died or a burst.
             missing = self.ahead - len(self.by_pid)
             for fd, _ in self.poll.poll(REFILL_DELAY_S * 1000 if missing > 0 else None):
@@ -68,7 +75,7 @@ class _Zygote:
                     os.read(fd, 4096)
                     self._reap()
                 elif fd in self.by_fd:
-                    self._welcome_back(self.by_fd[fd])
+                    self._welcome(self.by_fd[fd])
                 elif not self._obey():
                     return
             while self.reader.has_frame():
@@ -83,48 +90,84 @@ class _Zygote:
             return False
         header, payload = frame
         if header["op"] == "run":
-            if not self.idle:
+            if self.idle:
+                self._assign(self.idle.pop(0), header, payload)
+            else:
+                self.pending.append((header, payload))
                 self._fork()
-            monitor_ = self.idle.pop(0)
-            monitor_.attempt = header["id"]
-            self.by_attempt[header["id"]] = monitor_
-            self._tell(monitor_, header, payload)
-        elif header["op"] == "stop" and header["id"] in self.by_attempt:
-            self._tell(self.by_attempt[header["id"]], header)
+        elif header["op"] == "stop":
+            self._stop(header)
         return True
 
-    def _tell(self, monitor_, header, payload=b""):
+    def _assign(self, monitor_, header, payload):
+        monitor_.attempt = header["id"]
+        self.by_attempt[header["id"]] = monitor_
         try:
-            framing.write_frame(monitor_.control.fileno(), header, payload)
+            framing.write_all(monitor_.request_fd, payload)
+        except OSError:
+            pass  # it died before it began; its monitor reports its end like any other
+        os.close(monitor_.request_fd)
+        monitor_.request_fd = None
+        self._tell(monitor_, {key: value for key, value in header.items() if key != "bytes"})
+
+    def _stop(self, header):
+        for run in self.pending:
+            if run[0]["id"] == header["id"]:
+                self.pending.remove(run)
+                framing.emit(self.event_fd, event="lost", id=header["id"])
+                return
+        if header["id"] in self.by_attempt:
+            self._tell(self.by_attempt[header["id"]], header)
+
+    def _tell(self, monitor_, header):
+        try:
+            framing.write_frame(monitor_.control.fileno(), header)
         except OSError:
             pass  # the monitor died; its end is noticed and reported when it is reaped
 
-    def _welcome_back(self, monitor_):
-        """A monitor's task is over and the next one forked. Too many monitors: it may go."""
+    def _welcome(self, monitor_):
+        """A monitor waits, its task forked. Too many of them: it may go."""
         try:
-            alive = bool(monitor_.control.recv(1))
+            message, fds, _, _ = socket.recv_fds(monitor_.control, 1, 1)
         except OSError:
-            alive = False
+            message, fds = b"", []
         self.by_attempt.pop(monitor_.attempt, None)
-        if alive:
+        if message and fds:
             monitor_.attempt = None
-        if alive and len(self.idle) < self.ahead:
-            self.idle.append(monitor_)
+            monitor_.request_fd = fds[0]
+            if self.pending:
+                self._assign(monitor_, *self.pending.pop(0))
+                return
+            if len(self.idle) < self.ahead:
+                self.idle.append(monitor_)
+                return
+        self._dismiss(monitor_)
+
+    def _dismiss(self, monitor_):
+        if self.by_fd.pop(monitor_.control.fileno(), None) is None:
             return
         self.poll.unregister(monitor_.control)
-        del self.by_fd[monitor_.control.fileno()]
         monitor_.control.close()
+        if monitor_.request_fd is not None:
+            os.close(monitor_.request_fd)
+            monitor_.request_fd = None
 
     def _fork(self):
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            # No process or memory left just now. A monitor that comes back, or the next look at how
+            # many are missing, helps; those that run must not suffer.
+            ours.close()
+            theirs.close()
+            return
         if pid != 0:
             theirs.close()
             monitor_ = _Monitor(pid, ours)
             self.by_pid[pid] = monitor_
             self.by_fd[ours.fileno()] = monitor_
             self.poll.register(ours, select.POLLIN)
-            self.idle.append(monitor_)
             return
         code = 1
         try:
@@ -142,6 +185,8 @@ class _Zygote:
         signal.set_wakeup_fd(-1)
         for monitor_ in self.by_fd.values():
             monitor_.control.close()
+            if monitor_.request_fd is not None:
+                os.close(monitor_.request_fd)
         for fd in self.wake_fds:
             os.close(fd)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -161,9 +206,7 @@ class _Zygote:
                 continue
             if monitor_ in self.idle:
                 self.idle.remove(monitor_)
-            if self.by_fd.pop(monitor_.control.fileno(), None) is not None:
-                self.poll.unregister(monitor_.control)
-                monitor_.control.close()
+            self._dismiss(monitor_)
             if monitor_.attempt is not None:
                 # It died in the middle of a task; after one it would have said that it is idle.
                 self.by_attempt.pop(monitor_.attempt, None)

@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { messageOf, StateError } from "@tidemill/errors";
@@ -42,6 +43,7 @@ export interface RecordedArtifact {
 
 /** A value above this travels as a blob. */
 const INLINE_BYTES_MAX = 64 * 1024;
+const READ_AT_ONCE_BYTES_MAX = 1024 * 1024;
 const OUTPUT_FILE_BYTES_MAX = 256 * 1024 * 1024;
 /** These often are all metadata and no file. */
 const FILELESS_TYPES: ReadonlySet<string> = new Set([
@@ -96,14 +98,16 @@ export async function collectOutputs(collecting: Collecting): Promise<Outputs> {
 }
 
 async function readExecutorOutput(path: string): Promise<LosslessValue | undefined> {
-  const found = await stat(path).catch(() => undefined);
+  const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (found.size > OUTPUT_FILE_BYTES_MAX) {
     throw invalidOutput(
       `it has ${found.size} bytes, and at most ${OUTPUT_FILE_BYTES_MAX} are read`,
     );
   }
-  const text = await readFile(path, "utf8");
+  // It was written a moment ago: reading it here is faster than having it read elsewhere.
+  const isSmall = found.size <= READ_AT_ONCE_BYTES_MAX;
+  const text = isSmall ? readFileSync(path, "utf8") : await readFile(path, "utf8");
   if (text.trim() === "") return undefined;
   let parsed: LosslessValue;
   try {
