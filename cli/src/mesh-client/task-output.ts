@@ -26,7 +26,7 @@ export interface OutputOptions {
 
 const LINE_BYTES_MAX = 64 * 1024;
 
-export function streamName(stream: LogStream): OutputLine["stream"] {
+function streamName(stream: LogStream): OutputLine["stream"] {
   if (stream === LogStream.STDERR) return "stderr";
   return stream === LogStream.SYSTEM ? "system" : "stdout";
 }

@@ -1,9 +1,4 @@
-import {
-  AttemptState,
-  RunState,
-  TaskKind,
-  TaskState,
-} from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import { RunState, TaskState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import type { Paint } from "./paint.ts";
 
 /** `SUCCEEDED` as `succeeded`; a number that this version does not know stays a number. */
@@ -14,8 +9,6 @@ function nameIn(states: Readonly<Record<string, number>>, state: number): string
 
 export const runStateName = (state: number): string => nameIn(RunState, state);
 export const taskStateName = (state: number): string => nameIn(TaskState, state);
-export const attemptStateName = (state: number): string => nameIn(AttemptState, state);
-export const taskKindName = (kind: number): string => nameIn(TaskKind, kind);
 
 export function isFinalRun(state: RunState): boolean {
   return state === RunState.SUCCEEDED || state === RunState.FAILED || state === RunState.CANCELED;

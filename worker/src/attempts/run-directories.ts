@@ -12,7 +12,7 @@ export interface AttemptDirectories extends LocalDirectories {
 
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** A run whose end this worker never heard of. */
-export const RUN_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000;
+const RUN_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 
 /**
  * `runs/` of the worker's home: one directory a run, gone when the run has ended. Artifacts of a

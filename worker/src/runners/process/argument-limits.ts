@@ -1,9 +1,9 @@
 import { StateError } from "@tidemill/errors";
 
 /** MAX_ARG_STRLEN of Linux: one argument or variable, its terminating zero included. */
-export const ARGUMENT_BYTES_MAX = 128 * 1024;
+const ARGUMENT_BYTES_MAX = 128 * 1024;
 /** A quarter of the usual 8 MiB stack, for all of them and their pointers together. */
-export const ARGUMENTS_BYTES_MAX = 2 * 1024 * 1024;
+const ARGUMENTS_BYTES_MAX = 2 * 1024 * 1024;
 const POINTER_BYTES = 8;
 
 /** Throws StateError ARGUMENT_TOO_LONG for a command that the kernel would refuse to start. */

@@ -16,7 +16,7 @@ export interface ZygoteKeeperOptions {
 }
 
 /** A zygote without a task leaves after this long. */
-export const ZYGOTE_IDLE_MS = 20_000;
+const ZYGOTE_IDLE_MS = 20_000;
 
 /**
  * Keeps a zygote for one environment while it is in use. What tasks import is imported ahead by a
