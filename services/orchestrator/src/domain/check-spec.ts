@@ -1,7 +1,7 @@
 import { checkExecutors } from "./check-executors.ts";
 import { checkFit, checkLength, checkTask, type DagScope } from "./check-task.ts";
 import type { Component, Dag, PipelineSpec, TaskOutput } from "./ir.ts";
-import { DAG_DEPTH_MAX, PROBLEMS_MAX, TASKS_MAX } from "./limits.ts";
+import { DAG_DEPTH_MAX, PROBLEMS_MAX, SHARED_TEXT_LENGTH_MAX, TASKS_MAX } from "./limits.ts";
 import { nameTasks } from "./name-tasks.ts";
 import { parseTemplate } from "./placeholders.ts";
 import {
@@ -41,6 +41,7 @@ export function checkSpec(spec: PipelineSpec, base: PathSegments, reading: Readi
   }
   checkRootInputs(spec, base, report);
   for (const [component, path] of components) checkComponent(spec, component, path, report);
+  checkShared(spec, base, report);
   throwProblems(problems);
   checkNesting(spec, base, report);
   throwProblems(problems);
@@ -111,6 +112,27 @@ function checkComponent(
     const where = [...path, "dag", "tasks", task.key, "componentRef", "name"];
     report("UNKNOWN_COMPONENT", where, `there is no component "${task.component}"`);
   }
+}
+
+function checkShared(spec: PipelineSpec, base: PathSegments, report: Report): void {
+  const lengths = new Map<string, number>();
+  let shared = 0;
+  for (const { body } of spec.components.values()) {
+    if (body.kind !== "executor") continue;
+    const known = lengths.get(body.executor);
+    shared += known ?? 0;
+    if (known !== undefined) continue;
+    const { command = [], args = [], env = [] } = spec.executors.get(body.executor) ?? {};
+    const texts = [...command, ...args, ...env.map(({ value }) => value)];
+    lengths.set(
+      body.executor,
+      texts.reduce((sum, text) => sum + text.length, 0),
+    );
+  }
+  if (shared <= SHARED_TEXT_LENGTH_MAX) return;
+  const found = `components that share executors use ${shared} characters of them together`;
+  const allowed = `more than the ${SHARED_TEXT_LENGTH_MAX} allowed (SHARED_TEXT_LENGTH_MAX)`;
+  report("LIMIT_EXCEEDED", [...base, "components"], `${found}, ${allowed}`);
 }
 
 /** Refuses pipelines that contain themselves, that are too deep, or too large when unfolded. */

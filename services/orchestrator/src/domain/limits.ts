@@ -13,6 +13,12 @@ export const PARAMETERS_MAX = 10_000;
 /** Elements of a command, and of its arguments. */
 export const ARGUMENTS_MAX = 10_000;
 
+/**
+ * Characters of the texts of executors, counted again for each component but the first that uses
+ * them: they are checked and prepared for each. The compiler makes an executor per component.
+ */
+export const SHARED_TEXT_LENGTH_MAX = 16 * 1024 * 1024;
+
 /** Environment variables of one executor. */
 export const VARIABLES_MAX = 1_000;
 

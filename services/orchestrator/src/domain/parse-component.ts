@@ -29,6 +29,7 @@ import {
   readRequiredText,
   readText,
   refuse,
+  requireName,
 } from "./spec-reader.ts";
 
 const COMPONENT = messageShape("a component", [
@@ -104,12 +105,12 @@ function parseInputs(item: Item | undefined, reading: Reading): ComponentInputs 
   if (item === undefined) return { parameters, artifacts };
   const fields = readMessage(item, DEFINITIONS, reading);
   for (const [name, inner] of readMap(fields.get("parameters"), "parameters", PARAMETERS_MAX)) {
-    requireName(inner, nameProblem(name));
+    requireName(reading, inner.at, nameProblem(name));
     const parameter = parseInputParameter(inner, reading);
     if (parameter !== undefined) parameters.set(name, parameter);
   }
   for (const [name, inner] of readMap(fields.get("artifacts"), "artifacts", PARAMETERS_MAX)) {
-    requireName(inner, fileNameProblem(name));
+    requireName(reading, inner.at, fileNameProblem(name));
     const artifact = readMessage(inner, INPUT_ARTIFACT, reading);
     artifacts.set(name, {
       type: parseArtifactType(artifact.get("artifactType"), inner, reading),
@@ -126,20 +127,16 @@ function parseOutputs(item: Item | undefined, reading: Reading): ComponentOutput
   if (item === undefined) return { parameters, artifacts };
   const fields = readMessage(item, DEFINITIONS, reading);
   for (const [name, inner] of readMap(fields.get("parameters"), "parameters", PARAMETERS_MAX)) {
-    requireName(inner, fileNameProblem(name));
+    requireName(reading, inner.at, fileNameProblem(name));
     const parameter = readMessage(inner, OUTPUT_PARAMETER, reading);
     const type = parseType(parameter.get("parameterType"), parameter.get("type"), inner, reading);
     if (type !== undefined) parameters.set(name, { type });
   }
   for (const [name, inner] of readMap(fields.get("artifacts"), "artifacts", PARAMETERS_MAX)) {
-    requireName(inner, fileNameProblem(name));
+    requireName(reading, inner.at, fileNameProblem(name));
     artifacts.set(name, parseOutputArtifact(inner, reading));
   }
   return { parameters, artifacts };
-}
-
-function requireName(item: Item, found: string | undefined): void {
-  if (found !== undefined) throw problem(item.at, found);
 }
 
 function parseInputParameter(item: Item, reading: Reading): InputParameter | undefined {

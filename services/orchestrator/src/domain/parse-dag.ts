@@ -14,6 +14,7 @@ import {
   readRequiredText,
   readText,
   refuse,
+  requireName,
 } from "./spec-reader.ts";
 
 const DAG = messageShape("a DAG", ["tasks", "outputs"]);
@@ -73,8 +74,7 @@ export function parseDag(item: Item, reading: Reading): Dag {
   const fields = readMessage(item, DAG, reading);
   const tasks = new Map<string, TaskSpec>();
   for (const [key, task] of readMap(fields.get("tasks"), "tasks", TASKS_MAX)) {
-    const found = fileNameProblem(key);
-    if (found !== undefined) throw problem(task.at, found);
+    requireName(reading, task.at, fileNameProblem(key));
     tasks.set(key, parseTask(key, task, reading));
   }
   const outputParameters = new Map<string, TaskOutput>();
@@ -150,8 +150,7 @@ function parseTask(key: string, item: Item, reading: Reading): TaskSpec {
   if (isSet(inputs)) {
     const both = readMessage(inputs, INPUTS, reading);
     for (const [name, input] of readMap(both.get("parameters"), "parameters", PARAMETERS_MAX)) {
-      const found = nameProblem(name);
-      if (found !== undefined) throw problem(input.at, found);
+      requireName(reading, input.at, nameProblem(name));
       const source = parseParameterSource(input, reading);
       if (source !== undefined) parameters.set(name, source);
     }

@@ -498,6 +498,20 @@ describe("parseSpec", () => {
     );
   });
 
+  it("refuses an executor so large that all who share it would take too long to check", () => {
+    const component = { executorLabel: "exec-step", inputDefinitions: {} };
+    const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
+    const error = failure([
+      changed(
+        [...CONTAINER, "args"],
+        ["x".repeat(500_000)],
+        draft({ a: {} }, { components: Object.fromEntries(names.map((n) => [n, component])) }),
+      ),
+    ]);
+    assert.equal(error.reason, "LIMIT_EXCEEDED");
+    assert.match(error.message, /components that share executors .* \(SHARED_TEXT_LENGTH_MAX\)/);
+  });
+
   it("keeps its warnings short, whatever stands in the file", () => {
     const { warnings } = parseSpec([
       changed(["k\0\ud800".repeat(100_000)], 1),

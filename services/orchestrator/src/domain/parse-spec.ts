@@ -19,9 +19,13 @@ import {
   readMessage,
   readRequiredText,
   readText,
+  requireName,
+  type SpecPurpose,
   segmentsOf,
   warn,
 } from "./spec-reader.ts";
+
+export type { SpecPurpose } from "./spec-reader.ts";
 
 export interface ParsedSpec {
   readonly spec: PipelineSpec;
@@ -47,11 +51,16 @@ const DEPLOYMENT = messageShape("deploymentSpec", ["executors"]);
  * Reads the documents of a compiled pipeline, as plain JSON values, and checks that it can run.
  * Throws SpecError (an InvalidError) for what is wrong and UnsupportedSpecError for what KFP can do
  * and Tidemill cannot yet, each with the path of it; nothing else, whatever it is given.
+ *
+ * One that was accepted is only read, so that a check that came later never holds up its runs.
+ * Therefore a new check is made in checkSpec or through `refuse` or `requireName`, which leave what
+ * they concern in the result; what throws here may become more liberal and never more strict.
  */
-export function parseSpec(documents: readonly unknown[]): ParsedSpec {
-  const reading: Reading = { warnings: [], unsupported: [] };
+export function parseSpec(documents: readonly unknown[], purpose: SpecPurpose = "new"): ParsedSpec {
+  const reading: Reading = { purpose, warnings: [], unsupported: [] };
   const { spec: item, platforms } = sortDocuments(documents, reading);
   const spec = parsePipeline(item, reading);
+  if (purpose === "accepted") return { spec, warnings: reading.warnings };
   if (platforms !== undefined) readPlatforms(platforms, reading);
   refuseUnsupported(spec, reading);
   checkSpec(spec, segmentsOf(item.at), reading);
@@ -141,8 +150,7 @@ function parsePipeline(item: Item, reading: Reading): PipelineSpec {
   if (about === undefined) throw problem({ parent: item.at, key: "pipelineInfo" }, "is required");
   const info = readMessage(about, PIPELINE_INFO, reading);
   const name = readRequiredText(info, "name", about);
-  const found = pipelineNameProblem(name);
-  if (found !== undefined) throw problem(info.get("name")?.at, found);
+  requireName(reading, info.get("name")?.at, pipelineNameProblem(name));
   const root = fields.get("root");
   if (root === undefined) throw problem({ parent: item.at, key: "root" }, "is required");
   return {
@@ -172,8 +180,7 @@ function checkVersion(fields: Fields, item: Item): void {
 function parseComponents(item: Item | undefined, reading: Reading): Map<string, Component> {
   const components = new Map<string, Component>();
   for (const [name, component] of readMap(item, "components", COMPONENTS_MAX)) {
-    const found = nameProblem(name);
-    if (found !== undefined) throw problem(component.at, found);
+    requireName(reading, component.at, nameProblem(name));
     components.set(name, parseComponent(name, component, reading));
   }
   return components;
@@ -184,8 +191,7 @@ function parseExecutors(item: Item | undefined, reading: Reading): Map<string, E
   if (!isSet(item)) return executors;
   const fields = readMessage(item, DEPLOYMENT, reading);
   for (const [label, inner] of readMap(fields.get("executors"), "executors", COMPONENTS_MAX)) {
-    const found = nameProblem(label);
-    if (found !== undefined) throw problem(inner.at, found);
+    requireName(reading, inner.at, nameProblem(label));
     const executor = parseExecutor(inner, reading);
     if (executor !== undefined) executors.set(label, executor);
   }

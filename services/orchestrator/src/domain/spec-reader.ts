@@ -9,7 +9,11 @@ export interface Place {
   readonly key: string | number;
 }
 
+/** Whether a specification is to be run for the first time, or was found fit to run before. */
+export type SpecPurpose = "new" | "accepted";
+
 export interface Reading {
+  readonly purpose: SpecPurpose;
   readonly warnings: Warning[];
   readonly unsupported: UnsupportedUse[];
 }
@@ -180,6 +184,15 @@ export function problem(at: Place | undefined, what: string): SpecError {
 
 export function warn(reading: Reading, code: string, message: string): void {
   if (reading.warnings.length < SPEC_WARNINGS_MAX) reading.warnings.push({ code, message });
+}
+
+/** Throws SpecError for what is wrong with a name, unless it was accepted before. */
+export function requireName(
+  { purpose }: Reading,
+  at: Place | undefined,
+  found: string | undefined,
+): void {
+  if (found !== undefined && purpose === "new") throw problem(at, found);
 }
 
 export function refuse(reading: Reading, at: Place | undefined, feature: string): void {

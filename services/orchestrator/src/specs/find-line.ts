@@ -7,7 +7,8 @@ import { DOCUMENT_DEPTH_MAX } from "./parse-text.ts";
  * is there. Undefined when not even its first key is. A key is found in either case.
  */
 export function findLine(text: string, path: PathSegments): number | undefined {
-  const events = parseEvents(text, { maxDepth: DOCUMENT_DEPTH_MAX });
+  // The parser counts the document, too.
+  const events = parseEvents(text, { maxDepth: DOCUMENT_DEPTH_MAX + 1 });
   let best: Found = { depth: 0, position: undefined };
   for (const [index, event] of events.entries()) {
     if (event.type !== EVENT_ID.DOCUMENT) continue;

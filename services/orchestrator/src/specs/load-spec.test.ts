@@ -6,7 +6,12 @@ import { TidemillError } from "@tidemill/errors";
 import fc from "fast-check";
 import { constant, pipelineDocument } from "../../test/pipeline-builder.ts";
 import { compilePlan } from "../domain/plan.ts";
-import { loadSpec, OFF_THREAD_BYTES_MIN } from "./load-spec.ts";
+import {
+  loadAcceptedSpec,
+  loadSpec,
+  OFF_THREAD_BYTES_MIN,
+  SPECS_WAITING_MAX,
+} from "./load-spec.ts";
 import { parseText } from "./parse-text.ts";
 
 const SPECS = new URL("../../test/specs/", import.meta.url);
@@ -187,6 +192,44 @@ describe("loadSpec", () => {
     for (const error of errors) assert.equal(error.reason, "SPEC_SYNTAX");
     const message = (await failure(bytes(padding + text.replace("2.1.0", "9")))).message;
     assert.match(message, /^line \d+: schemaVersion: must be "2.1.0", got "9"/);
+  });
+
+  it("finds the line of what is wrong in a file that is nested as deep as it may be", async () => {
+    for (let depth = 80; depth <= 100; depth++) {
+      const deep: unknown = JSON.parse("[".repeat(depth) + "]".repeat(depth));
+      const tasks = { a: { component: "ghost", parameters: { x: constant(deep) } } };
+      const { reason } = await failure(bytes(JSON.stringify(pipelineDocument({ tasks }))));
+      assert.ok(reason === "UNKNOWN_COMPONENT" || reason === "SPEC_SYNTAX", reason);
+    }
+  });
+
+  it("refuses large files while many wait, instead of keeping all of them in memory", async () => {
+    const file = bytes(`# ${"x".repeat(OFF_THREAD_BYTES_MIN)}\n`);
+    const reasons = await Promise.all(
+      Array.from({ length: SPECS_WAITING_MAX + 5 }, async () => (await failure(file)).reason),
+    );
+    assert.equal(reasons.filter((reason) => reason === "SPEC_QUEUE_FULL").length, 3);
+    assert.equal((await failure(file)).reason, "NOT_A_PIPELINE");
+  });
+
+  it("reads again what was accepted before a check came that it does not pass", async () => {
+    const checkedLater = [
+      pipelineDocument({ tasks: { a: { parameters: { x: constant("x".repeat(2 ** 20)) } } } }),
+      pipelineDocument({
+        tasks: { a: {} },
+        executors: {
+          "exec-step": { container: { image: "alpine", args: ["{{$.workspace_path}}"] } },
+        },
+      }),
+      pipelineDocument({ tasks: { "a'b": {} } }),
+    ];
+    for (const document of checkedLater) {
+      const file = bytes(JSON.stringify(document));
+      await failure(file);
+      const { spec } = await loadAcceptedSpec(file);
+      assert.equal(compilePlan(spec).root.body.kind, "dag");
+    }
+    await assert.rejects(loadAcceptedSpec(bytes("a: [")), { reason: "SPEC_SYNTAX" });
   });
 
   it("throws nothing but its own errors for any bytes and any change of a file", async () => {

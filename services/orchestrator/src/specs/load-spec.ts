@@ -4,7 +4,9 @@ import { assertNever, InvalidError, QuotaError, UnsupportedError } from "@tidemi
 import type { PipelineSpec } from "../domain/ir.ts";
 import type { Warning } from "../domain/journal-event.ts";
 import { SPEC_BYTES_MAX } from "../domain/limits.ts";
+import type { SpecPurpose } from "../domain/parse-spec.ts";
 import { readSpec, type SpecResult } from "./read-spec.ts";
+import type { SpecThreadData } from "./spec-thread.ts";
 
 export interface LoadedSpec {
   readonly spec: PipelineSpec;
@@ -20,6 +22,9 @@ export const OFF_THREAD_BYTES_MIN = 1024 * 1024;
 /** Threads that read specifications at one time; more calls wait. */
 const SPEC_THREADS_MAX = 2;
 
+/** Calls that wait for one of them, each with its file in memory. */
+export const SPECS_WAITING_MAX = 16;
+
 /** Memory of such a thread. */
 const THREAD_MEMORY_MIB_MAX = 4096;
 
@@ -27,14 +32,27 @@ const THREAD_MEMORY_MIB_MAX = 4096;
  * Reads a compiled pipeline, YAML or JSON, and checks that it can run here. Throws InvalidError,
  * UnsupportedError or QuotaError, with the path and the line of what is wrong.
  */
-export async function loadSpec(bytes: Uint8Array): Promise<LoadedSpec> {
+export function loadSpec(bytes: Uint8Array): Promise<LoadedSpec> {
+  return load(bytes, "new");
+}
+
+/**
+ * Reads the specification of a run that was created, so that the run can go on. What loadSpec has
+ * come to refuse since then is no reason to give it up; only what cannot be read at all is.
+ */
+export function loadAcceptedSpec(bytes: Uint8Array): Promise<LoadedSpec> {
+  return load(bytes, "accepted");
+}
+
+async function load(bytes: Uint8Array, purpose: SpecPurpose): Promise<LoadedSpec> {
   if (bytes.length > SPEC_BYTES_MAX) {
     throw new QuotaError(
       "SPEC_TOO_LARGE",
       `the file has ${bytes.length} bytes, more than ${SPEC_BYTES_MAX} (SPEC_BYTES_MAX)`,
     );
   }
-  const result = bytes.length < OFF_THREAD_BYTES_MIN ? readSpec(bytes) : await readOffThread(bytes);
+  const isSmall = bytes.length < OFF_THREAD_BYTES_MIN;
+  const result = isSmall ? readSpec(bytes, purpose) : await readOffThread(bytes, purpose);
   switch (result.kind) {
     case "ok": {
       const digest = createHash("sha256").update(bytes).digest("hex");
@@ -53,11 +71,17 @@ export async function loadSpec(bytes: Uint8Array): Promise<LoadedSpec> {
 let threads = 0;
 const waiting: (() => void)[] = [];
 
-async function readOffThread(bytes: Uint8Array): Promise<SpecResult> {
+async function readOffThread(bytes: Uint8Array, purpose: SpecPurpose): Promise<SpecResult> {
+  if (waiting.length >= SPECS_WAITING_MAX) {
+    throw new QuotaError(
+      "SPEC_QUEUE_FULL",
+      `${SPECS_WAITING_MAX} large files already wait to be read (SPECS_WAITING_MAX): try again soon`,
+    );
+  }
   if (threads >= SPEC_THREADS_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
   else threads += 1;
   try {
-    return await runThread(bytes);
+    return await runThread(bytes, purpose);
   } finally {
     // The place goes to the next in line, if there is one, without being given back first.
     const next = waiting.shift();
@@ -66,10 +90,11 @@ async function readOffThread(bytes: Uint8Array): Promise<SpecResult> {
   }
 }
 
-async function runThread(bytes: Uint8Array): Promise<SpecResult> {
+async function runThread(bytes: Uint8Array, purpose: SpecPurpose): Promise<SpecResult> {
   const copy = new Uint8Array(bytes);
+  const data: SpecThreadData = { bytes: copy, purpose };
   const worker = new Worker(new URL("./spec-thread.ts", import.meta.url), {
-    workerData: copy,
+    workerData: data,
     transferList: [copy.buffer],
     resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MIB_MAX },
   });

@@ -2,7 +2,7 @@ import type { FieldViolation } from "@tidemill/errors";
 import { InvalidError, UnsupportedError } from "@tidemill/errors";
 import type { PipelineSpec } from "../domain/ir.ts";
 import type { Warning } from "../domain/journal-event.ts";
-import { parseSpec } from "../domain/parse-spec.ts";
+import { parseSpec, type SpecPurpose } from "../domain/parse-spec.ts";
 import { type PathSegments, SpecError, UnsupportedSpecError } from "../domain/spec-error.ts";
 import { findLine } from "./find-line.ts";
 import { parseText } from "./parse-text.ts";
@@ -19,12 +19,12 @@ export type SpecResult =
   | { readonly kind: "unsupported"; readonly feature: string; readonly message: string };
 
 /** Reads and checks a specification, on whichever thread it is called. Throws own bugs alone. */
-export function readSpec(bytes: Uint8Array): SpecResult {
+export function readSpec(bytes: Uint8Array, purpose: SpecPurpose): SpecResult {
   let text = "";
   try {
     text = decode(bytes);
     const { documents } = parseText(text);
-    return { kind: "ok", ...parseSpec(documents) };
+    return { kind: "ok", ...parseSpec(documents, purpose) };
   } catch (error) {
     if (error instanceof InvalidError) {
       const where = error instanceof SpecError ? lineOf(text, error.path) : "";
