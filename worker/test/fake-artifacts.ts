@@ -17,6 +17,8 @@ export class FakeArtifacts {
   readonly artifacts: MessageInitShape<typeof ArtifactSchema>[] = [];
   readonly logs = new Map<string, Buffer>();
   readonly sealed = new Map<string, number>();
+  /** Texts of trees that were too long for a message. */
+  readonly lists: string[] = [];
   puts = 0;
   #server: RpcServer | undefined;
   #ports = { http: 0, grpc: 0 };
@@ -66,14 +68,24 @@ export class FakeArtifacts {
         self.artifacts.push({ ...artifact, schemaTitle, content, ...(producer && { producer }) });
         return { artifact };
       },
-      createTree({ files }) {
+      createTree({ files, listDigest }) {
+        if (listDigest !== "") {
+          self.lists.push(self.blobs.get(listDigest)?.toString() ?? "");
+          return { tree: { digest: listDigest, files: [] } };
+        }
         const digest = createHash("sha256")
           .update(JSON.stringify(files.map(String)))
           .digest("hex");
         self.trees.set(digest, files);
         return { tree: { digest, files: [] } };
       },
-      getTree: ({ digest }) => ({ tree: { digest, files: self.trees.get(digest) ?? [] } }),
+      // A page of one file, so that whoever does not ask on misses the rest.
+      getTree({ digest, pageToken }) {
+        const files = self.trees.get(digest) ?? [];
+        const at = Number(pageToken || "0");
+        const nextPageToken = at + 1 < files.length ? String(at + 1) : "";
+        return { tree: { digest, files: files.slice(at, at + 1) }, nextPageToken };
+      },
       getArtifact: unused,
       listArtifacts: unused,
       getBlob: unused,

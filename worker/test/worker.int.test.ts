@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { TreeFileSchema } from "@tidemill/proto/tidemill/artifacts/v1/artifact_pb.ts";
 import { AttemptState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import type { AttemptFinished } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import { waitForServing } from "@tidemill/rpc";
@@ -107,19 +109,14 @@ describe("a worker", { timeout: 240_000 }, () => {
   it("stages inputs, files and trees, under the path that KFP derives from the address", async () => {
     const { digest, sizeBytes } = artifacts.add("hello");
     const tree = "f".repeat(64);
-    artifacts.trees.set(tree, [
-      {
-        $typeName: "tidemill.artifacts.v1.TreeFile",
-        path: "a/b.txt",
-        blobDigest: digest,
-        sizeBytes,
-        executable: false,
-      },
-    ]);
+    const file = { blobDigest: digest, sizeBytes, executable: false };
+    const files = ["a/b.txt", "c.txt"].map((path) => create(TreeFileSchema, { ...file, path }));
+    artifacts.trees.set(tree, files);
     const report = await runComponent(
       `def step(one: Input[Dataset], many: Input[Model]) -> list:
     import os
-    return [open(one.path).read(), open(os.path.join(many.path, "a/b.txt")).read(), one.uri]
+    texts = [open(os.path.join(many.path, name)).read() for name in ("a/b.txt", "c.txt")]
+    return [open(one.path).read(), *texts, one.uri]
 `,
       {
         inputArtifacts: {
@@ -144,7 +141,7 @@ describe("a worker", { timeout: 240_000 }, () => {
       },
     );
     assertState(report, AttemptState.SUCCEEDED);
-    assert.deepEqual(outputJson(report, "Output"), ["hello", "hello", "s3://bucket/one"]);
+    assert.deepEqual(outputJson(report, "Output"), ["hello", "hello", "hello", "s3://bucket/one"]);
   });
 
   it("keeps an artifact's path good for later tasks of the run, read-only, until the run has ended", async () => {
@@ -198,6 +195,21 @@ describe("a worker", { timeout: 240_000 }, () => {
       artifacts.trees.get(out?.digest ?? "")?.map(({ path }) => path),
       ["sub/w.bin"],
     );
+  });
+
+  it("uploads a directory of more files than a message holds", async () => {
+    const id = nextId();
+    const source = `def step(out: Output[Model]):
+    import os
+    os.makedirs(out.path)
+    for at in range(4000):
+        open(os.path.join(out.path, f"{at:05}"), "w").close()
+`;
+    const extra = { outputArtifacts: { out: outputArtifact(id, "out", "system.Model") } };
+    assertState(await runComponent(source, extra, id), AttemptState.SUCCEEDED);
+    const [list = ""] = artifacts.lists;
+    assert.equal(list.split("\n").length, 4_001);
+    assert.ok(list.startsWith("00000\0" + "0\0"));
   });
 
   it("records an artifact that was not written, with a warning", async () => {

@@ -3,8 +3,9 @@ import { setMaxListeners } from "node:events";
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Client } from "@connectrpc/connect";
-import { IntegrityError, isRetriable } from "@tidemill/errors";
+import { IntegrityError, InvalidError, isRetriable, messageOf } from "@tidemill/errors";
 import { backoff, wait } from "@tidemill/lifecycle";
+import type { TreeFile } from "@tidemill/proto/tidemill/artifacts/v1/artifact_pb.ts";
 import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
 import type { ArtifactValue } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
@@ -18,6 +19,13 @@ export interface UploadedContent extends BlobDigest {
   readonly tree: boolean;
 }
 
+interface TreeEntry {
+  readonly path: string;
+  readonly blobDigest: string;
+  readonly sizeBytes: bigint;
+  readonly executable: boolean;
+}
+
 export interface ArtifactStoreOptions {
   readonly blobs: BlobClient;
   readonly artifacts: Client<typeof ArtifactService>;
@@ -25,6 +33,9 @@ export interface ArtifactStoreOptions {
 }
 
 const SMALL_BYTES_MAX = 1024 * 1024;
+/** A longer list of files does not fit in a message with certainty, and goes as a blob. */
+const LIST_BYTES_MAX = 256 * 1024;
+const UNREADABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "ENOENT", "ELOOP", "ENOTDIR"]);
 const TRANSFERS_MAX = 8;
 const MISSING_PAGE_MAX = 10_000;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
@@ -73,6 +84,18 @@ export class ArtifactStore {
     path: string,
     requestId: string,
   ): Promise<UploadedContent | undefined> {
+    try {
+      return await this.#uploadFound(namespace, path, requestId);
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  }
+
+  async #uploadFound(
+    namespace: string,
+    path: string,
+    requestId: string,
+  ): Promise<UploadedContent | undefined> {
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) return undefined;
     if (found.isDirectory()) return await this.#uploadTree(namespace, path, requestId);
@@ -88,16 +111,26 @@ export class ArtifactStore {
 
   async #downloadTree(namespace: string, digest: string, directory: string): Promise<void> {
     const { artifacts, blobs } = this.#options;
-    const { tree } = await artifacts.getTree({ namespace, digest });
     await mkdir(directory, { recursive: true });
-    await inParallel(tree?.files ?? [], TRANSFERS_MAX, async (file) => {
+    let pageToken = "";
+    do {
+      const page = await artifacts.getTree({ namespace, digest, pageToken });
+      await fetchFiles(page.tree?.files ?? []);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+
+    async function fetchFiles(files: readonly TreeFile[]): Promise<void> {
+      await inParallel(files, TRANSFERS_MAX, fetchFile);
+    }
+
+    async function fetchFile(file: TreeFile): Promise<void> {
       const path = join(directory, file.path);
       if (!isInside(path, directory)) {
         throw new IntegrityError("TREE_PATH_INVALID", `tree ${digest} holds "${file.path}"`);
       }
       await mkdir(dirname(path), { recursive: true });
       await blobs.getFile({ namespace, digest: file.blobDigest }, path, file.executable);
-    });
+    }
   }
 
   async #uploadTree(
@@ -107,8 +140,7 @@ export class ArtifactStore {
   ): Promise<UploadedContent> {
     const files = await listTree(directory);
     const digests = new Map<string, BlobDigest & { path: string }>();
-    const entries: { path: string; blobDigest: string; sizeBytes: bigint; executable: boolean }[] =
-      [];
+    const entries: TreeEntry[] = [];
     await inParallel(files, TRANSFERS_MAX, async ({ path, executable }) => {
       const full = join(directory, path);
       const blob = await digestFile(full);
@@ -118,7 +150,14 @@ export class ArtifactStore {
     });
     await this.#uploadMissing(namespace, digests);
     entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
-    const request = { namespace, requestId: `${requestId}-tree`, files: entries };
+    const list = Buffer.from(entries.map(treeLine).join(""));
+    const isLong = list.length > LIST_BYTES_MAX;
+    const request = {
+      ...{ namespace, requestId: `${requestId}-tree` },
+      ...(isLong
+        ? { listDigest: (await this.#options.blobs.putBytes(namespace, list)).digest }
+        : { files: entries }),
+    };
     const { tree } = await this.#options.artifacts.createTree(request);
     return { digest: tree?.digest ?? "", sizeBytes: Number(tree?.sizeBytes ?? 0n), tree: true };
   }
@@ -139,6 +178,23 @@ export class ArtifactStore {
       });
     }
   }
+}
+
+/** A line of the text that a tree's digest is made of. */
+function treeLine({ path, sizeBytes, blobDigest, executable }: TreeEntry): string {
+  return `${path}\0${sizeBytes}\0${blobDigest}${executable ? "\0x" : ""}\n`;
+}
+
+/** What the file system refuses is the user's to mend; trying again would not help. */
+function unreadable(path: string, error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!UNREADABLE.has(code)) return error;
+  return new InvalidError(
+    "ARTIFACT_PATH_INVALID",
+    `output artifact "${path}" cannot be read: ${messageOf(error)}`,
+    [],
+    { cause: error },
+  );
 }
 
 /** The same for the same output of the same attempt, so that a repetition makes nothing twice. */
