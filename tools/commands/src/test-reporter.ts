@@ -82,7 +82,8 @@ function causeOf(details: object): string {
   const { error } = details;
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : error;
-  return cause.stack ?? cause.message;
+  const below = cause.cause instanceof Error ? `\nbecause: ${cause.cause.message}` : "";
+  return `${cause.stack ?? cause.message}${below}`;
 }
 
 function indent(text: string): string {

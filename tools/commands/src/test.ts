@@ -1,3 +1,4 @@
+import { startTestMesh, TEST_MESH_VARIABLE } from "@tidemill/e2e";
 import { startPostgres, TEST_POSTGRES_VARIABLE } from "@tidemill/testing";
 import { checks } from "./checks.ts";
 import { runPythonTests } from "./python-tests.ts";
@@ -34,20 +35,33 @@ async function main(): Promise<TestCounts> {
     total.skipped += counts.skipped;
   };
   const files = testFiles();
-  const postgres = await startPostgres();
-  try {
-    const env = { [TEST_POSTGRES_VARIABLE]: postgres.url };
-    for (const name of order.filter(isWanted)) {
-      print(`== ${name}`);
-      if (name === "check") add({ ...(await runChecks(checks(), print)), skipped: 0 });
-      else if (name === "python") add(await runPythonTests(print));
-      else add(await runTestFiles(phaseNamed(name), files, { print, env }));
-    }
-  } finally {
-    await postgres.stop();
+  for (const name of order.filter(isWanted)) {
+    print(`== ${name}`);
+    if (name === "check") add({ ...(await runChecks(checks(), print)), skipped: 0 });
+    else if (name === "python") add(await runPythonTests(print));
+    else
+      add(await withServers(name, (env) => runTestFiles(phaseNamed(name), files, { print, env })));
   }
   print(`took ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   return total;
+}
+
+/** What the files of a phase share: one Postgres, or one mesh. */
+async function withServers(
+  phase: string,
+  run: (env: Readonly<Record<string, string>>) => Promise<TestCounts>,
+): Promise<TestCounts> {
+  if (phase === "e2e") {
+    const mesh = await startTestMesh();
+    const counts = await run({ [TEST_MESH_VARIABLE]: `${mesh.portOffset}:${mesh.home}` });
+    await mesh.stop();
+    return counts;
+  }
+  if (phase !== "contract" && phase !== "integration" && phase !== "long") return run({});
+  const postgres = await startPostgres();
+  const counts = await run({ [TEST_POSTGRES_VARIABLE]: postgres.url });
+  await postgres.stop();
+  return counts;
 }
 
 const total = await main();
