@@ -7,7 +7,7 @@ import { ForbiddenError, InvalidError, UnsupportedError } from "@tidemill/errors
 import { type Logger, runInScope, type Telemetry } from "@tidemill/telemetry";
 import type { AdmissionRules } from "./admission.ts";
 import { ANONYMOUS_CALLER } from "./context-keys.ts";
-import { discardBody } from "./discard-body.ts";
+import { discardBody, discardWhenAnswered } from "./discard-body.ts";
 import { isGrpc, sendError, sendJson, sendText } from "./edge-answers.ts";
 import { edgeRoutes, needsHttp2 } from "./edge-routes.ts";
 import type { EdgeListener } from "./edge-server.ts";
@@ -74,6 +74,7 @@ export function createEdgeListener(options: EdgeListenerOptions): EdgeListener {
     const body = request.iterator({ destroyOnReturn: request.httpVersionMajor >= 2 });
     const answered = await route({ ...universal, body });
     if (!(await discardBody(request))) response.setHeader("connection", "close");
+    discardWhenAnswered(request);
     await universalResponseToNodeResponse(answered, response);
   }
 
