@@ -16,6 +16,7 @@ describe("mapping of postgres errors", () => {
     "55P03": "ConflictError",
     "57014": "DeadlineError",
     "53100": "QuotaError",
+    "53200": "QuotaError",
     "53300": "UnavailableError",
     "57P01": "UnavailableError",
     "57P03": "UnavailableError",
@@ -41,6 +42,18 @@ describe("mapping of postgres errors", () => {
   it("a broken rule of the schema that nobody named is a bug and stays what it is", () => {
     const error = pgError("23514");
     assert.equal(mapError(error), error);
+  });
+
+  it("a time that no partition holds yet is worth another try, and no lost connection", () => {
+    const error = mapError(
+      Object.assign(new Error('no partition of relation "outbox" found for row'), {
+        code: "23514",
+        table: "outbox",
+      }),
+    );
+    assert.ok(error instanceof UnavailableError && error.retriable);
+    assert.match(error.message, /"outbox" has no partition for this time yet/);
+    assert.ok(!isConnectionLoss(error));
   });
 
   it("what went wrong before stays what it is", () => {

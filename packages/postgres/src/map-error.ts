@@ -86,6 +86,15 @@ function mapServerError(error: ServerError): unknown {
           cause: error,
         },
       );
+    case "23514":
+      return partitionMissing(error) ?? error;
+    case "53200":
+    case "53400":
+      return new QuotaError(
+        "DATABASE_RESOURCES",
+        `the database lacks memory or another resource for this: ${error.message}`,
+        { cause: error },
+      );
     case "53100":
       return new QuotaError("DISK_FULL", "the disk of the database is full: free some space", {
         cause: error,
@@ -115,6 +124,17 @@ function mapServerError(error: ServerError): unknown {
 function isUnavailable(code: string): boolean {
   const classes = ["08", "28", "53", "57", "58"];
   return classes.includes(code.slice(0, 2)) || ["25006", "25P03", "3D000"].includes(code);
+}
+
+/** A row of a time whose partition is still to be made; the keeper does so within seconds. */
+function partitionMissing(error: ServerError): UnavailableError | undefined {
+  const table = /^no partition of relation "(.*)" found for row$/.exec(error.message)?.[1];
+  if (table === undefined) return undefined;
+  return new UnavailableError(
+    "partitions",
+    `table "${table}" has no partition for this time yet, as after a jump of the clock: try again`,
+    { cause: error },
+  );
 }
 
 /** Whether the connection went away, so that nothing is known about what was under way. */

@@ -24,11 +24,18 @@ export interface PartitionKeeperOptions {
 }
 
 const PERIOD_MS = 60 * 60 * 1000;
-const RETRY_MS = 30_000;
+const RETRY_MS = 5_000;
+
+/** A step of the clock between two looks that no slow machine explains. */
+const CLOCK_JUMP_MS = 60_000;
+
+/** How often the clock is looked at: timers stand still while a machine sleeps, the clock does not. */
+const LOOK_MS = 1_000;
 
 /**
  * Keeps partitions ahead of time and drops expired ones, and sweeps old idempotency keys. `start`
- * resolves once the first round has made every partition that rows need now.
+ * resolves once the first round has made every partition that rows need now. When the clock jumps,
+ * as after a machine has slept for days, the next round comes within a second.
  */
 export function createPartitionKeeper(options: PartitionKeeperOptions): Service {
   const { database, tables, clock, log } = options;
@@ -51,17 +58,27 @@ export function createPartitionKeeper(options: PartitionKeeperOptions): Service 
 
   async function run(): Promise<void> {
     const periodMs = options.periodMs ?? PERIOD_MS;
-    let nextMs = 0;
-    while (await wait(nextMs, stopping.signal)) {
-      try {
-        await ensure();
-        await sweep();
-        nextMs = periodMs;
-      } catch (error) {
-        // Partitions are made ahead, so a round may fail; the next one comes soon.
-        log.warn("partitions could not be kept: trying again", { error: messageOf(error) });
-        nextMs = Math.min(RETRY_MS, periodMs);
+    let seenMs = clock.now();
+    for (let leftMs = 0, stepMs = 0; ; leftMs -= stepMs) {
+      const nowMs = clock.now();
+      if (leftMs <= 0 || Math.abs(nowMs - seenMs) > CLOCK_JUMP_MS) {
+        leftMs = (await tryRound()) ? periodMs : Math.min(RETRY_MS, periodMs);
       }
+      seenMs = nowMs;
+      stepMs = Math.min(LOOK_MS, leftMs);
+      if (!(await wait(stepMs, stopping.signal))) return;
+    }
+  }
+
+  async function tryRound(): Promise<boolean> {
+    try {
+      await ensure();
+      await sweep();
+      return true;
+    } catch (error) {
+      // Partitions are made ahead, so a round may fail; the next one comes soon.
+      log.warn("partitions could not be kept: trying again", { error: messageOf(error) });
+      return false;
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { UnavailableError } from "@tidemill/errors";
 import { uuidv7Source } from "@tidemill/lifecycle";
 import {
   createPartitionKeeper,
@@ -104,6 +105,26 @@ describe("partitions by time", () => {
       assert.deepEqual(await dropExpiredPartitions(database, target, expiry), []);
     });
     assert.deepEqual(await dropExpiredPartitions(database, target, expiry), ["rows_d_p20261031"]);
+  });
+
+  it("are there soon after a machine has slept for days, and until then it is said so", async () => {
+    await createTable("rows_f");
+    const clock = fakeClock(Date.parse("2026-01-01T12:00:00Z"));
+    const target = { table: "rows_f", granularity: "day", retentionMs: undefined } as const;
+    const keeper = createPartitionKeeper({ database, tables: [target], clock, log: silentLogger });
+    await keeper.start();
+    const insert = statement("test_insert_f", "insert into rows_f (id) values ($1)");
+    const row = () => database.query(insert, [uuidv7Source(clock).next()]);
+    try {
+      await row();
+      clock.set(Date.parse("2026-01-05T09:00:00Z"));
+      await assert.rejects(row(), UnavailableError);
+      await eventually(() => row().then(() => true));
+      clock.set(Date.parse("2025-12-01T09:00:00Z"));
+      await eventually(() => row().then(() => true));
+    } finally {
+      await keeper.stop();
+    }
   });
 
   it("are kept ahead of a clock that moves on, and behind it", async () => {
