@@ -142,6 +142,22 @@ describe("group commit", () => {
     assert.deepEqual(values(), [[1, 2], [3]], "nothing was tried again");
   });
 
+  it("stops trying one by one when the connection is lost, as all would wait for their turn", async () => {
+    const { commits, submit, turn, values } = setup({ inFlight: 1 });
+    const outcomes = Promise.allSettled([submit("a", 1), submit("b", 2), submit("c", 3)]);
+    await turn();
+    commits[0]?.finish(new Error("broken"));
+    await turn();
+    commits[1]?.finish();
+    await turn();
+    commits[2]?.finish(new UnavailableError("postgres", "gone"));
+    await turn();
+    for (const commit of commits.slice(3)) commit.finish();
+    const statuses = (await outcomes).map((outcome) => outcome.status);
+    assert.deepEqual(statuses, ["fulfilled", "rejected", "rejected"]);
+    assert.deepEqual(values(), [[1, 2, 3], [1], [2]]);
+  });
+
   it("rejects a call alone when the writer answers it with an error", async () => {
     const { commits, submit, turn } = setup({
       async write(_, calls) {

@@ -127,13 +127,20 @@ export function createGroupCommit<Call, Answer>(
 
   async function commitOneByOne(batch: readonly QueuedCall<Call, Answer>[]): Promise<void> {
     const failures = new Map<string | undefined, unknown>();
+    let lost: Error | undefined;
     for (const entry of batch) {
+      // The others of the batch would only wait, each for as long as a connection may take.
+      if (lost !== undefined) {
+        queue.fail(entry, lost);
+        continue;
+      }
       if (chained && failures.has(entry.key)) {
         queue.fail(entry, earlierCallFailed(failures.get(entry.key)));
         continue;
       }
       const answer = await commitOne(entry);
       if (answer instanceof Error && entry.key !== undefined) failures.set(entry.key, answer);
+      if (answer instanceof Error && isConnectionLoss(answer)) lost = answer;
       queue.settle(entry, answer);
     }
   }
