@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { messageOf } from "@tidemill/errors";
 import { backoff, type Service, wait } from "@tidemill/lifecycle";
 import type { Logger } from "@tidemill/telemetry";
@@ -20,6 +21,16 @@ export interface LeadershipOptions {
 const ASK_AGAIN_MS = 1_000;
 const RETRY_INITIAL_MS = 200;
 const RETRY_MAX_MS = 5_000;
+const ASK_TIMEOUT_MS = 5_000;
+const GOODBYE_TIMEOUT_MS = 2_000;
+
+/**
+ * A machine that is gone without a word is noticed by both sides within half a minute: by us, so
+ * that we stop leading, and by the server, so that the lock becomes free.
+ */
+const KEEP_ALIVE_AFTER_MS = 10_000;
+const SERVER_KEEP_ALIVE =
+  "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 
 /**
  * Lets one process per database do a job: the holder of a session advisory lock, which Postgres
@@ -62,7 +73,16 @@ async function holdAndLead(
   stopping: AbortSignal,
   onLead: () => void,
 ): Promise<void> {
-  const client = new Client({ ...options.connection, types: columnTypes, keepAlive: true });
+  const socket = new Socket();
+  const client = new Client({
+    ...options.connection,
+    types: columnTypes,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    options: SERVER_KEEP_ALIVE,
+    query_timeout: ASK_TIMEOUT_MS,
+    stream: () => socket,
+  });
   const lost = new AbortController();
   client.on("error", () => lost.abort());
   client.on("end", () => lost.abort());
@@ -75,8 +95,15 @@ async function holdAndLead(
     onLead();
     await options.lead(signal);
   } finally {
-    await client.end().catch(() => {});
+    await sayGoodbye(client, socket);
   }
+}
+
+/** The server answers a goodbye by closing; one that hangs does not. */
+async function sayGoodbye(client: Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), GOODBYE_TIMEOUT_MS);
+  await client.end().catch(() => {});
+  clearTimeout(timer);
 }
 
 async function tryLock(client: Client, role: string): Promise<boolean> {

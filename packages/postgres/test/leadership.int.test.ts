@@ -3,26 +3,26 @@ import { after, before, describe, it } from "node:test";
 import { createLeadership, type Database, postgresMigrations } from "@tidemill/postgres";
 import { silentLogger } from "@tidemill/telemetry";
 import { eventually, startPostgres, testDatabase } from "@tidemill/testing";
+import { startProxy } from "./frozen-proxy.ts";
 
 describe("leadership", () => {
   let database: Database;
   let drop: () => Promise<void>;
-  let stopServer: () => Promise<void>;
+  let server: Awaited<ReturnType<typeof startPostgres>>;
 
   before(async () => {
-    const server = await startPostgres();
-    stopServer = server.stop;
+    server = await startPostgres();
     ({ database, drop } = await testDatabase(server, [postgresMigrations]));
   });
   after(async () => {
     await drop();
-    await stopServer();
+    await server.stop();
   });
 
-  function candidate(leading: Set<string>, name: string) {
+  function candidate(leading: Set<string>, name: string, connection = database.connection) {
     return createLeadership({
       role: "test",
-      connection: database.connection,
+      connection,
       log: silentLogger,
       async lead(signal) {
         leading.add(name);
@@ -53,5 +53,19 @@ describe("leadership", () => {
     await eventually(() => leading.has("second"));
     await second.stop();
     assert.equal(leading.size, 0);
+  });
+
+  it("can be stopped while its server answers no more, whether it leads or asks", async () => {
+    const proxy = await startProxy(database.connection.connectionString);
+    const connection = { ...database.connection, connectionString: proxy.url };
+    const leading = new Set<string>();
+    const [first, second] = ["first", "second"].map((name) => candidate(leading, name, connection));
+    await first?.start();
+    await eventually(() => leading.has("first"));
+    await second?.start();
+    proxy.freeze();
+    await Promise.all([first?.stop(), second?.stop()]);
+    assert.equal(leading.size, 0);
+    await proxy.stop();
   });
 });
