@@ -67,8 +67,11 @@ export async function* watchRun(
       run = await loadRun(database, watch.namespace, run.id);
       const known = { head, change, caughtUp };
       for await (const tasks of changedTasks(context, run.id, position, known)) {
-        const changedRun = run.changedSeq > sentRunSeq ? run : undefined;
         const isLast = position.pass === undefined;
+        // Whoever is shown that a run has ended has been shown the end of every task.
+        const isWhole = isLast && position.seq >= run.changedSeq;
+        const isShown = run.changedSeq > sentRunSeq && (isWhole || !isFinalRun(run.state));
+        const changedRun = isShown ? run : undefined;
         if (changedRun !== undefined) sentRunSeq = run.changedSeq;
         const isNews = changedRun !== undefined || tasks.length > 0 || (isLast && !caughtUp);
         if (isLast) caughtUp = true;
