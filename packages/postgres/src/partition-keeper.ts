@@ -29,7 +29,9 @@ const RETRY_MS = 5_000;
 /** A step of the clock between two looks that no slow machine explains. */
 const CLOCK_JUMP_MS = 60_000;
 
-/** How often the clock is looked at: timers stand still while a machine sleeps, the clock does not. */
+/**
+ * How often the clock is looked at: timers stand still while a machine sleeps, the clock does not.
+ */
 const LOOK_MS = 1_000;
 
 /**
