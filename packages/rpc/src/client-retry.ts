@@ -39,7 +39,7 @@ export async function retryUnavailable<T>(
 const readingVerbs = /^(Get|List|Find|Read|Watch|Check|Validate)[A-Z]/;
 
 /** Safe: a read, a method declared idempotent, or a mutation that carries its `request_id`. */
-function isRepeatable(method: DescMethod, request: MessageInitShape<DescMessage>): boolean {
+export function isRepeatable(method: DescMethod, request: MessageInitShape<DescMessage>): boolean {
   if (method.idempotency !== IdempotencyLevel.IDEMPOTENCY_UNKNOWN) return true;
   if (readingVerbs.test(method.name) || method.name === "Check") return true;
   return (

@@ -19,8 +19,8 @@ export async function discardBody(request: EdgeRequest): Promise<boolean> {
 }
 
 /**
- * Reads what is left of an HTTP/2 request once its answer is out: bytes that nobody reads would keep
- * the stream, and its connection at a stop, open.
+ * Reads what is left of an HTTP/2 request once its answer is out: bytes that nobody reads keep
+ * the stream open, and its connection at a stop.
  */
 export function discardWhenAnswered(request: EdgeRequest): void {
   if (!("stream" in request)) return;

@@ -81,7 +81,7 @@ const OMITTED_KEY = "violations_omitted";
 const REASON_LENGTH_MAX = 128;
 
 /** Cuts a message so that it fits in a header. Lone surrogates would make the encoder throw. */
-function fitMessage(message: string): string {
+export function fitMessage(message: string): string {
   let fitted = message.toWellFormed();
   while (encodeURIComponent(fitted).length > MESSAGE_BYTES_MAX) {
     const share = MESSAGE_BYTES_MAX / encodeURIComponent(fitted).length;

@@ -20,8 +20,8 @@ export interface TracePipeline {
   stop(): Promise<void>;
 }
 
-const EXPORT_TIMEOUT_MS = 5_000;
-const EXPORT_INTERVAL_MS = 2_000;
+const EXPORT_TIMEOUT_MS = 2_000;
+const EXPORT_INTERVAL_MS = 1_000;
 const SPANS_QUEUED_MAX = 4_096;
 
 /** Spans in batches to an OTLP/HTTP collector. The caller's decision to sample stands. */
