@@ -17,6 +17,11 @@ export interface RelayStore {
   readonly cursor: RelayCursor;
   /** Throws ConflictError when another relay has taken over since. */
   save(cursor: RelayCursor): Promise<void>;
+  /**
+   * Like `save` for a cursor that goes back, but on disk when it resolves: once events are published
+   * again, the stream no longer shows that some are missing.
+   */
+  rewind(cursor: RelayCursor): Promise<void>;
   loadEvents(afterPosition: number, limit: number): Promise<PositionedEvent[]>;
 }
 
@@ -48,29 +53,39 @@ const selectChunk = statement<EventRow>("relay_events", selectEvents());
 export async function takeOverRelay(database: Database): Promise<RelayStore> {
   const [row] = (await database.query(takeOver)).rows;
   if (row === undefined) throw new Error("bug: the row of event_relay is missing");
+  const { epoch } = row;
   let cursor: RelayCursor = {
     position: row.published_position,
     streamCreated: row.stream_created,
     sequence: row.stream_sequence,
   };
 
+  async function write(
+    next: RelayCursor,
+    run: (values: readonly unknown[]) => Promise<{ readonly rowCount: number }>,
+  ): Promise<void> {
+    const { position, streamCreated, sequence } = next;
+    const { rowCount } = await run([epoch, position, streamCreated, sequence]);
+    if (rowCount === 0) throw new ConflictError("RELAY_SUPERSEDED", "another relay leads now");
+    cursor = next;
+  }
+
   return {
     get cursor() {
       return cursor;
     },
-    async save(next) {
-      const values = [row.epoch, next.position, next.streamCreated, next.sequence];
-      const { rowCount } = await database.transaction(async (tx) => {
-        // Losing the last moments of it in a crash costs repeats, which consumers drop anyway.
-        const [, saved] = await Promise.all([
-          tx.execute("set local synchronous_commit = off"),
-          tx.query(saveCursor, values),
-        ]);
-        return saved;
-      });
-      if (rowCount === 0) throw new ConflictError("RELAY_SUPERSEDED", "another relay leads now");
-      cursor = next;
-    },
+    // Losing the last moments of it in a crash costs repeats, which consumers drop anyway.
+    save: (next) =>
+      write(next, (values) =>
+        database.transaction(async (tx) => {
+          const [, saved] = await Promise.all([
+            tx.execute("set local synchronous_commit = off"),
+            tx.query(saveCursor, values),
+          ]);
+          return saved;
+        }),
+      ),
+    rewind: (next) => write(next, (values) => database.query(saveCursor, values)),
     async loadEvents(afterPosition, limit) {
       const { rows } = await database.transaction(
         async (tx) => {

@@ -100,7 +100,7 @@ export function createRelay(options: RelayOptions): Relay {
     const cursor = await reconcile(before, stream).catch(failed);
     if (cursor === undefined) return false;
     if (cursor === before) return true;
-    await store.save(cursor);
+    await store.rewind(cursor);
     if (cursor.position < before.position) {
       metrics.rewound(before.position - cursor.position);
       options.log.warn("the broker lost events: publishing them again", {

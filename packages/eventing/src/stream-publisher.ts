@@ -48,7 +48,8 @@ export function createStreamPublisher(
   }
 
   connection.subscribe(`${inbox}.*`, {
-    callback(_, message) {
+    callback(error, message) {
+      if (error !== null) return failAll(brokerError("acknowledgements cannot be heard", error));
       heardMs = performance.now();
       const token = message.subject.slice(inbox.length + 1);
       const entry = waiting.get(token);
