@@ -18,8 +18,8 @@ export interface RelayStore {
   /** Throws ConflictError when another relay has taken over since. */
   save(cursor: RelayCursor): Promise<void>;
   /**
-   * Like `save` for a cursor that goes back, but on disk when it resolves: once events are published
-   * again, the stream no longer shows that some are missing.
+   * Like `save` for a cursor that goes back, but on disk when it resolves: once events are
+   * published again, the stream no longer shows that some are missing.
    */
   rewind(cursor: RelayCursor): Promise<void>;
   loadEvents(afterPosition: number, limit: number): Promise<PositionedEvent[]>;
