@@ -19,11 +19,16 @@ const TRIES_MAX = 100;
 export async function freePortOffset(random: () => number = Math.random): Promise<number> {
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
     const offset = OFFSET_MIN + Math.floor(random() * (OFFSET_MAX - OFFSET_MIN));
-    const ports = portsAt(offset);
-    const free = await Promise.all(used.map((name) => isFree(ports[name])));
-    if (free.every(Boolean)) return offset;
+    if (await arePortsFree(offset)) return offset;
   }
   throw new Error(`no free port offset in ${TRIES_MAX} tries`);
+}
+
+/** Whether a whole mesh could listen at an offset. */
+export async function arePortsFree(offset: number): Promise<boolean> {
+  const ports = portsAt(offset);
+  const free = await Promise.all(used.map((name) => isFree(ports[name])));
+  return free.every(Boolean);
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -31,6 +31,19 @@ describe("the reporter of npm test", () => {
     assert.ok(output.includes(`${COUNTS_MARK}{"passed":1,"failed":1,"skipped":1}`), output);
   });
 
+  it("counts a hook that fails", async () => {
+    const hooked = `
+      import { after, describe, it } from "node:test";
+      describe("a suite", () => {
+        after(() => { throw new Error("left something behind"); });
+        it("passes", () => {});
+      });
+    `;
+    const { output } = await reportOf("hooked.test.mjs", hooked);
+    assert.match(output, /✗ .*: a suite\n\s+Error: left something behind/);
+    assert.ok(output.includes(`${COUNTS_MARK}{"passed":1,"failed":1,"skipped":0}`), output);
+  });
+
   it("counts a file that cannot even be loaded as a failure", async () => {
     const { output } = await reportOf("broken.test.mjs", "throw new Error('not loaded');");
     assert.ok(output.includes(`${COUNTS_MARK}{"passed":0,"failed":1,"skipped":0}`), output);

@@ -42,7 +42,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       yield `    ✗ ${path}: ${causeOf(data.details)}\n`;
       continue;
     }
-    if (data.details.type === "suite") continue;
+    // A suite counts only when it failed by itself, in a hook for instance.
+    if (data.details.type === "suite" && !failedByItself(data.details)) continue;
     if (data.skip !== undefined && data.skip !== false) {
       tally.skipped += 1;
       total.skipped += 1;
@@ -58,6 +59,11 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     }
   }
   yield `${COUNTS_MARK}${JSON.stringify(total)}\n`;
+}
+
+function failedByItself(details: object): boolean {
+  if (!("error" in details) || !(details.error instanceof Error)) return false;
+  return "failureType" in details.error && details.error.failureType !== "subtestsFailed";
 }
 
 /** With one process a file, Node reports each file as a test of its own around the others. */
