@@ -6,7 +6,7 @@ import type { JournalEvent } from "../src/domain/journal-event.ts";
 import { compilePlan, type Plan } from "../src/domain/plan.ts";
 import { isFinalRun } from "../src/domain/states.ts";
 import { recordsOf } from "../src/engine/run-records.ts";
-import { loadSpec } from "../src/specs/load-spec.ts";
+import { loadAcceptedSpec } from "../src/specs/load-spec.ts";
 import { decodeJournalEvent } from "../src/store/journal-codec.ts";
 import { listJournal } from "../src/store/journal-queries.ts";
 import { listTasks, loadRun } from "../src/store/run-queries.ts";
@@ -71,7 +71,7 @@ export async function readJournal(database: Database, runId: string): Promise<Jo
 async function readPlan(database: Database, digest: string): Promise<Plan> {
   const { content } = await loadSpecRow(database, digest);
   assert(content !== undefined, "specifications of tests lie in rows");
-  return compilePlan((await loadSpec(content)).spec);
+  return compilePlan((await loadAcceptedSpec(content)).spec);
 }
 
 async function readTasks(database: Database, runId: string) {

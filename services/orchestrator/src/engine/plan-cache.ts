@@ -1,6 +1,6 @@
 import type { Plan } from "../domain/plan.ts";
 import { compilePlan } from "../domain/plan.ts";
-import { loadSpec } from "../specs/load-spec.ts";
+import { loadAcceptedSpec } from "../specs/load-spec.ts";
 
 /** Plans kept in memory besides those that runs hold. */
 export const PLANS_CACHED_MAX = 64;
@@ -38,7 +38,8 @@ export function createPlanCache(readSpec: (specDigest: string) => Promise<Uint8A
 
   async function load(specDigest: string): Promise<Plan> {
     const content = await readSpec(specDigest);
-    const { spec } = await loadSpec(content);
+    // It was judged when it was accepted; a check that came later must not strand its runs.
+    const { spec } = await loadAcceptedSpec(content);
     const plan = compilePlan(spec);
     put(specDigest, plan, content.byteLength);
     return plan;
