@@ -17,6 +17,8 @@ import type {
   ServerPorts,
 } from "./contract-client.ts";
 
+const SESSION_MEMORY_MIB = 200;
+
 /** connect-node in every protocol and HTTP version it has, against the edge port. */
 export function connectClients({ httpPort }: ServerPorts): readonly ContractClient[] {
   const baseUrl = `http://127.0.0.1:${httpPort}`;
@@ -30,7 +32,9 @@ export function connectClients({ httpPort }: ServerPorts): readonly ContractClie
     connectClient("gRPC-web, HTTP/1.1", createGrpcWebTransport(http1)),
   ];
   const http2 = () => {
-    const sessionManager = new Http2SessionManager(baseUrl);
+    // Node's default of 10 MiB breaks the connection of a client that sends much at once.
+    const options = { maxSessionMemory: SESSION_MEMORY_MIB };
+    const sessionManager = new Http2SessionManager(baseUrl, undefined, options);
     const close = () => sessionManager.abort();
     return { options: { baseUrl, httpVersion: "2", sessionManager } as const, close };
   };

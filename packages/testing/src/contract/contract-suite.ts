@@ -30,9 +30,12 @@ export interface ContractSuiteOptions {
   /** Starts the service for this suite alone, SERVING. */
   start(): Promise<ContractServer>;
   readonly services: readonly DescService[];
+  /** The service's own limit of one message; 4 MiB unless given. */
+  readonly messageBytesMax?: number;
 }
 
-const OVERSIZE_BYTES = 5 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const MESSAGE_BYTES_MAX = 4 * MIB;
 const DEADLINE_MS = 300;
 /** The number of the field that carries what makes a message too large. */
 const UNKNOWN_FIELD = 2000;
@@ -44,6 +47,7 @@ const LENGTH_DELIMITED = 2;
  */
 export function runContractSuite(options: ContractSuiteOptions): void {
   describe(`contract of ${options.name}`, () => {
+    const oversizeBytes = (options.messageBytesMax ?? MESSAGE_BYTES_MAX) + MIB;
     let server: ContractServer;
     let clients: readonly ContractClient[] = [];
     before(async () => {
@@ -82,7 +86,7 @@ export function runContractSuite(options: ContractSuiteOptions): void {
     });
     everyClient("a message over the limit is refused", async (client) => {
       if (!client.binary) return;
-      const { error } = await client.call(oversize(server.samples.succeeds));
+      const { error } = await client.call(oversize(server.samples.succeeds, oversizeBytes));
       assert.equal(error?.code, "resource_exhausted");
     });
     everyClient("a deadline that passes ends the call", async (client) => {
@@ -107,7 +111,7 @@ export function runContractSuite(options: ContractSuiteOptions): void {
     describeHealth(() => server);
     describeForeignHosts(() => server);
     for (const port of ["grpcPort", "httpPort"] as const) {
-      describePython(port, () => server, options.services);
+      describePython(port, () => server, { services: options.services, oversizeBytes });
     }
   });
 }
@@ -126,7 +130,7 @@ function describeHealth(server: () => ServerPorts): void {
 function describePython(
   port: "grpcPort" | "httpPort",
   server: () => ContractServer,
-  services: readonly DescService[],
+  { services, oversizeBytes }: { services: readonly DescService[]; oversizeBytes: number },
 ): void {
   describe(`python grpcio, ${port === "grpcPort" ? "gRPC port" : "edge port"}`, () => {
     let report: PythonReport;
@@ -139,7 +143,7 @@ function describePython(
       report = await callWithPython(server()[port], [
         { sample: samples.succeeds },
         { sample: samples.fails },
-        { sample: samples.succeeds, unknownBytes: OVERSIZE_BYTES },
+        { sample: samples.succeeds, unknownBytes: oversizeBytes },
         ...(samples.streams === undefined ? [] : [{ sample: samples.streams }]),
         ...(samples.stays === undefined
           ? []
@@ -189,8 +193,8 @@ function assertServices(listed: readonly string[], services: readonly DescServic
   );
 }
 
-function oversize({ method, request }: SampleCall): SampleCall {
-  const data = new Uint8Array([...varint(OVERSIZE_BYTES), ...new Uint8Array(OVERSIZE_BYTES)]);
+function oversize({ method, request }: SampleCall, sizeBytes: number): SampleCall {
+  const data = Buffer.concat([Buffer.from(varint(sizeBytes)), Buffer.alloc(sizeBytes)]);
   const unknown = { no: UNKNOWN_FIELD, wireType: LENGTH_DELIMITED, data };
   const large: Message = { ...request, $unknown: [unknown] };
   return { method, request: large };
