@@ -1,1 +1,5 @@
+export * from "./find-processes.ts";
+export * from "./journeys.ts";
+export * from "./root.ts";
+export * from "./run-command.ts";
 export * from "./test-mesh.ts";
