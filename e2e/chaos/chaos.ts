@@ -1,4 +1,5 @@
 import { wait } from "@tidemill/lifecycle";
+import { checkJournals } from "../src/check-journals.ts";
 import { seededRandom } from "../src/seeded-random.ts";
 import { startTestMesh, type TestMesh } from "../src/test-mesh.ts";
 import { checkEvents } from "./check-events.ts";
@@ -59,6 +60,7 @@ async function disturb(mesh: TestMesh, options: ChaosOptions): Promise<ChaosRepo
   await working;
   const runs = await checkRuns(mesh, workload.submitted());
   const events = await checkEvents(mesh);
+  const journals = await checkJournals(mesh);
   return {
     seed: options.seed,
     faults,
@@ -66,6 +68,11 @@ async function disturb(mesh: TestMesh, options: ChaosOptions): Promise<ChaosRepo
     tasks: runs.tasks,
     attemptsLost: runs.attemptsLost,
     events: events.events,
-    violations: [...workload.violations(), ...runs.violations, ...events.violations],
+    violations: [
+      ...workload.violations(),
+      ...runs.violations,
+      ...events.violations,
+      ...(journals === undefined ? [] : [journals]),
+    ],
   };
 }

@@ -1,3 +1,4 @@
+export * from "./check-journals.ts";
 export * from "./find-processes.ts";
 export * from "./journeys.ts";
 export * from "./root.ts";

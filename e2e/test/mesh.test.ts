@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { eventually } from "@tidemill/testing";
+import { checkJournals } from "../src/check-journals.ts";
 import { findProcesses } from "../src/find-processes.ts";
 import { ended, outputOf, pipelines, printed, submit } from "../src/journeys.ts";
 import { startTestMesh, type TestMesh } from "../src/test-mesh.ts";
@@ -76,6 +77,10 @@ describe("a mesh whose processes are killed", () => {
     assert.equal(outputOf(await ended(mesh, slow, "SUCCEEDED"), "Output"), 50);
     assert.equal((await mesh.cli(["run", "terminate", runaway])).exitCode, 0);
     await ended(mesh, runaway, "CANCELED");
+  });
+
+  it("the journal of every run still folds into its rows", async () => {
+    assert.equal(await checkJournals(mesh), undefined);
   });
 
   it("Ctrl-C stops everything and ends with 0; the run resumes at the next start", async () => {

@@ -1,4 +1,4 @@
-import { startTestMesh, TEST_MESH_VARIABLE } from "@tidemill/e2e";
+import { checkJournals, startTestMesh, TEST_MESH_VARIABLE } from "@tidemill/e2e";
 import { startPostgres, TEST_POSTGRES_VARIABLE } from "@tidemill/testing";
 import { checks } from "./checks.ts";
 import { runPythonTests } from "./python-tests.ts";
@@ -54,8 +54,11 @@ async function withServers(
   if (phase === "e2e") {
     const mesh = await startTestMesh();
     const counts = await run({ [TEST_MESH_VARIABLE]: `${mesh.portOffset}:${mesh.home}` });
+    const violation = await checkJournals(mesh);
     await mesh.stop();
-    return counts;
+    if (violation === undefined) return { ...counts, passed: counts.passed + 1 };
+    print(`✗ the journals of all runs: ${violation}`);
+    return { ...counts, failed: counts.failed + 1 };
   }
   if (phase !== "contract" && phase !== "integration" && phase !== "long") return run({});
   const postgres = await startPostgres();
