@@ -2,6 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import { InvalidError } from "@tidemill/errors";
+import { isSurelyValid } from "./surely-valid.ts";
 
 const expressions = new Map<string, RegExp>();
 
@@ -24,6 +25,7 @@ const VIOLATIONS_MAX = 20;
  * field, or the validator's own error when a rule itself is broken.
  */
 export function requireValid(schema: DescMessage, message: Message): void {
+  if (isSurelyValid(schema, message)) return;
   const result = validator.validate(schema, message);
   if (result.kind === "valid") return;
   if (result.kind === "error") throw result.error;
