@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { artifactsMigrations, BLOB_BYTES_MAX, LOG_BYTES_MAX } from "@tidemill/artifacts";
+import {
+  artifactsMigrations,
+  BLOB_BYTES_MAX,
+  LOG_BYTES_MAX,
+  LOGS_RETENTION_DAYS,
+} from "@tidemill/artifacts";
 import { startPostgres, tempDir, testDatabase } from "@tidemill/testing";
 import type { ServerRole } from "./artifact-stream-process.ts";
 import type { Emit } from "./bench.ts";
@@ -45,6 +50,7 @@ export async function run(emit: Emit): Promise<void> {
       directory: join(directory, "store"),
       blobBytesMax: BLOB_BYTES_MAX,
       logBytesMax: LOG_BYTES_MAX,
+      logsRetentionDays: LOGS_RETENTION_DAYS,
       postgres: { url: database.url },
       nats: { url: "nats://127.0.0.1:1" },
       pageTokenKey: new Uint8Array(),

@@ -5,6 +5,7 @@ import {
   createOrchestratorService,
   type OrchestratorService,
   orchestratorMigrations,
+  RUNS_RETENTION_DAYS,
 } from "@tidemill/orchestrator";
 import { AttemptState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
@@ -107,6 +108,7 @@ async function withEngine(
       artifactsGrpc: "127.0.0.1:1",
       workerToken: "bench",
       pageTokenKey: randomBytes(32),
+      runsRetentionDays: RUNS_RETENTION_DAYS,
       logLevel: "error",
     },
     { log: silentLogger },

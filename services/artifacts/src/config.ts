@@ -14,6 +14,8 @@ export interface ArtifactsConfig {
   readonly directory: string;
   readonly blobBytesMax: number;
   readonly logBytesMax: number;
+  /** A run's logs are kept for so long after the run was created. */
+  readonly logsRetentionDays: number;
   readonly postgres: { readonly url: string; readonly password?: string };
   readonly nats: { readonly url: string; readonly token?: string };
   /** Signs page tokens. */
@@ -28,6 +30,8 @@ const GIB = 1024 ** 3;
  */
 export const BLOB_BYTES_MAX = 256 * GIB;
 export const LOG_BYTES_MAX = 4 * GIB;
+export const LOGS_RETENTION_DAYS = 365;
+const RETENTION_DAYS_MAX = 36_500;
 const PORT_MAX = 65_535;
 
 /** Throws InvalidError BAD_SETTING naming the variable. */
@@ -45,6 +49,10 @@ export function loadConfig(env: Env = process.env): ArtifactsConfig {
     directory: read.string("TIDEMILL_ARTIFACTS_DIRECTORY", join(home, "artifacts")),
     blobBytesMax: read.integer("TIDEMILL_ARTIFACTS_BLOB_BYTES_MAX", BLOB_BYTES_MAX, { min: 1 }),
     logBytesMax: read.integer("TIDEMILL_ARTIFACTS_LOG_BYTES_MAX", LOG_BYTES_MAX, { min: 1 }),
+    logsRetentionDays: read.integer("TIDEMILL_LOGS_RETENTION_DAYS", LOGS_RETENTION_DAYS, {
+      min: 1,
+      max: RETENTION_DAYS_MAX,
+    }),
     postgres: {
       url: read.required("TIDEMILL_POSTGRES_URL"),
       ...(password === undefined ? {} : { password }),

@@ -1,4 +1,10 @@
-export { type ArtifactsConfig, BLOB_BYTES_MAX, LOG_BYTES_MAX, loadConfig } from "./config.ts";
+export {
+  type ArtifactsConfig,
+  BLOB_BYTES_MAX,
+  LOG_BYTES_MAX,
+  LOGS_RETENTION_DAYS,
+  loadConfig,
+} from "./config.ts";
 export {
   type ArtifactsOverrides,
   type ArtifactsService,

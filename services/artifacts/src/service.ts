@@ -46,6 +46,7 @@ export interface ArtifactsService extends Service {
 }
 
 const SERVICE = "artifacts";
+const DAY_MS = 24 * 60 * 60 * 1000;
 const POOL_MAX = 12;
 
 /** In the order in which they are applied. */
@@ -71,7 +72,7 @@ export function createArtifactsService(
     telemetry,
     applicationName: `tidemill-${SERVICE}`,
   });
-  const tables = [outboxTable(db), artifactsTable, logsTable];
+  const tables = [outboxTable(db), artifactsTable, logsTable(config.logsRetentionDays * DAY_MS)];
   const partitions = createPartitionKeeper({ database: db, tables, clock, log });
   const relay = createRelay({ database: db, nats: config.nats, service: SERVICE, log, telemetry });
   const onPositions = (last: number) => relay.wake(last);

@@ -20,6 +20,7 @@ import {
   type ArtifactsService,
   artifactsMigrations,
   createArtifactsService,
+  LOGS_RETENTION_DAYS,
 } from "../src/index.ts";
 
 export interface TestClients {
@@ -62,6 +63,7 @@ export async function startArtifacts(
     directory: tempDir("artifacts"),
     blobBytesMax: 64 * 1024 * 1024,
     logBytesMax: 16 * 1024 * 1024,
+    logsRetentionDays: LOGS_RETENTION_DAYS,
     postgres: { url: database.url },
     nats: { url: nats.url, ...(nats.token === undefined ? {} : { token: nats.token }) },
     pageTokenKey: randomBytes(32),

@@ -18,11 +18,15 @@ export interface OrchestratorConfig {
   readonly workerToken: string;
   /** Signs page and resume tokens. */
   readonly pageTokenKey: Uint8Array;
+  /** Runs, with their tasks, attempts and journals, are kept for so long after their creation. */
+  readonly runsRetentionDays: number;
   readonly logLevel: LogLevel;
   readonly otlpEndpoint?: string | undefined;
 }
 
 const PORT_MAX = 65_535;
+export const RUNS_RETENTION_DAYS = 400;
+const RETENTION_DAYS_MAX = 36_500;
 
 /** Throws InvalidError BAD_SETTING naming the variable. */
 export function loadConfig(env: Env = process.env): OrchestratorConfig {
@@ -49,6 +53,10 @@ export function loadConfig(env: Env = process.env): OrchestratorConfig {
     artifactsGrpc: read.string("TIDEMILL_ARTIFACTS_GRPC", `127.0.0.1:${basePorts.artifactsGrpc}`),
     workerToken: requireText(read.required("TIDEMILL_WORKER_TOKEN_FILE")),
     pageTokenKey: readSecret(read.required("TIDEMILL_PAGE_TOKEN_KEY_FILE")),
+    runsRetentionDays: read.integer("TIDEMILL_RUNS_RETENTION_DAYS", RUNS_RETENTION_DAYS, {
+      min: 1,
+      max: RETENTION_DAYS_MAX,
+    }),
     logLevel: read.oneOf("TIDEMILL_LOG_LEVEL", logLevels, "info"),
     otlpEndpoint: readTelemetryEnv(env).otlpEndpoint,
   };

@@ -1,4 +1,4 @@
-export { loadConfig, type OrchestratorConfig } from "./config.ts";
+export { loadConfig, type OrchestratorConfig, RUNS_RETENTION_DAYS } from "./config.ts";
 export {
   createOrchestratorService,
   type OrchestratorOverrides,

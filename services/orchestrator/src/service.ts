@@ -45,6 +45,7 @@ export interface OrchestratorService extends Service {
 }
 
 const SERVICE = "orchestrator";
+const DAY_MS = 24 * 60 * 60 * 1000;
 const POOL_MAX = 10;
 /** Two commits under way, and what their retries need. */
 const COMMIT_POOL_MAX = 3;
@@ -68,7 +69,7 @@ export function createOrchestratorService(
     url: commitUrl(config.postgres.url),
     poolMax: COMMIT_POOL_MAX,
   });
-  const tables = [outboxTable(database), ...runTables(database)];
+  const tables = [outboxTable(database), ...runTables(database, config.runsRetentionDays * DAY_MS)];
   const partitions = createPartitionKeeper({ database, tables, clock, log });
   const relay = createRelay({ database, nats: config.nats, service: SERVICE, log, telemetry });
   const onPositions = (last: number) => relay.wake(last);

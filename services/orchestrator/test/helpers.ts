@@ -17,6 +17,7 @@ import {
   type OrchestratorOverrides,
   type OrchestratorService,
   orchestratorMigrations,
+  RUNS_RETENTION_DAYS,
 } from "../src/index.ts";
 import { assertRunsFold } from "./assert-runs-fold.ts";
 import { type FakeWorker, type FakeWorkerOptions, startFakeWorker } from "./fake-worker.ts";
@@ -108,6 +109,7 @@ export function configFor(url: string): OrchestratorConfig {
     artifactsGrpc: NO_SERVER,
     workerToken: WORKER_TOKEN,
     pageTokenKey: randomBytes(32),
+    runsRetentionDays: RUNS_RETENTION_DAYS,
     logLevel: "error",
   };
 }

@@ -44,6 +44,10 @@ const sharedVariables =
 const workerVariables =
   /^(PIP_\w+|UV_\w+|XDG_\w+|PYENV_ROOT|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|CUDA_\w+|NVIDIA_\w+|TIDEMILL_WORKER_\w+)$|^((https?|all|no|ftp)_proxy)$/i;
 
+/** Settings of one service that a user may have made in the environment of `up`. */
+const artifactsVariables = /^TIDEMILL_LOGS_RETENTION_DAYS$/;
+const orchestratorVariables = /^TIDEMILL_RUNS_RETENTION_DAYS$/;
+
 /** The environment of a process that talks to nobody outside and runs nothing of the user's. */
 export function sharedEnvironment(
   layout: HomeLayout,
@@ -55,6 +59,7 @@ export function sharedEnvironment(
 export function planArtifacts(context: ServicePlanContext): ProcessPlan {
   const { ports } = context;
   return servicePlan(context, "artifacts", context.entries.artifacts, {
+    ...pick(context.env, artifactsVariables),
     ...stateVariables(context, "artifacts"),
     TIDEMILL_ARTIFACTS_HTTP_PORT: String(ports.artifactsHttp),
     TIDEMILL_ARTIFACTS_GRPC_PORT: String(ports.artifactsGrpc),
@@ -65,8 +70,9 @@ export function planArtifacts(context: ServicePlanContext): ProcessPlan {
 export function planOrchestrator(context: ServicePlanContext): ProcessPlan {
   const { ports, credentials } = context;
   return servicePlan(context, "orchestrator", context.entries.orchestrator, {
+    ...pick(context.env, orchestratorVariables),
     ...stateVariables(context, "orchestrator"),
-    ...artifactsVariables(ports),
+    ...artifactsAddresses(ports),
     TIDEMILL_ORCHESTRATOR_HTTP_PORT: String(ports.orchestratorHttp),
     TIDEMILL_ORCHESTRATOR_GRPC_PORT: String(ports.orchestratorGrpc),
     TIDEMILL_WORKER_TOKEN_FILE: credentials.workerToken,
@@ -78,7 +84,7 @@ export function planWorker(context: ServicePlanContext): ProcessPlan {
   return servicePlan(context, "worker", context.entries.worker, {
     TIDEMILL_WORKER_HOME: layout.worker,
     ...pick(context.env, workerVariables),
-    ...artifactsVariables(ports),
+    ...artifactsAddresses(ports),
     TIDEMILL_WORKER_PORT: String(ports.worker),
     TIDEMILL_ORCHESTRATOR_GRPC: `127.0.0.1:${ports.orchestratorGrpc}`,
     TIDEMILL_WORKER_TOKEN_FILE: credentials.workerToken,
@@ -120,7 +126,7 @@ function stateVariables(
   };
 }
 
-function artifactsVariables(ports: Ports): Record<string, string> {
+function artifactsAddresses(ports: Ports): Record<string, string> {
   return {
     TIDEMILL_ARTIFACTS_HTTP: `http://127.0.0.1:${ports.artifactsHttp}`,
     TIDEMILL_ARTIFACTS_GRPC: `127.0.0.1:${ports.artifactsGrpc}`,

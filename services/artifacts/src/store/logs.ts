@@ -2,15 +2,10 @@ import { type KeptTable, type Queryable, statement } from "@tidemill/postgres";
 import { type Digest, requireDigest } from "../domain/digest.ts";
 import { isLogStream, type LogKey, type LogRecord } from "../domain/log.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** How long a run's logs can be found after it was created. */
-const LOGS_RETENTION_MS = 365 * DAY_MS;
-
-export const logsTable: KeptTable = {
-  table: "logs",
-  granularity: "month",
-  retentionMs: LOGS_RETENTION_MS,
-};
+/** A run's logs can be found for `retentionMs` after it was created. */
+export function logsTable(retentionMs: number): KeptTable {
+  return { table: "logs", granularity: "month", retentionMs };
+}
 
 interface LogRow {
   readonly namespace: string;

@@ -1,10 +1,5 @@
 import { type KeptTable, type Queryable, statement } from "@tidemill/postgres";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** Runs, with their tasks, attempts and journals, are kept for so long after they were created. */
-const RUNS_RETENTION_DAYS = 400;
-
 /** Updated rows find room on their own page. */
 const HOT_FILLFACTOR = 70;
 
@@ -19,16 +14,12 @@ const selectLiveOf = (partition: string) =>
  * The tables that grow with runs. A partition goes when it is old and none of its runs is still
  * under way; parts of a run go before the run itself, and all of a month in the same round.
  */
-export function runTables(db: Queryable): readonly KeptTable[] {
+export function runTables(db: Queryable, retentionMs: number): readonly KeptTable[] {
   const mayDrop = async (partition: string): Promise<boolean> => {
     const runs = partition.replace(/^[a-z]+_/, "runs_");
     return (await db.query(selectLiveOf(runs))).rows[0]?.live === false;
   };
-  const kept = {
-    granularity: "month",
-    retentionMs: RUNS_RETENTION_DAYS * DAY_MS,
-    mayDrop,
-  } as const;
+  const kept = { granularity: "month", retentionMs, mayDrop } as const;
   return [
     { table: "journal", ...kept },
     { table: "attempts", fillfactor: HOT_FILLFACTOR, ...kept },
