@@ -1,13 +1,13 @@
-import { python } from "@tidemill/testing";
+import { tools } from "@tidemill/testing";
 import { runProcess } from "./run-process.ts";
 import type { TestCounts } from "./test-reporter.ts";
 
 /** The unit tests of the Python half of the worker, by unittest. */
 export async function runPythonTests(print: (line: string) => void): Promise<TestCounts> {
-  const interpreter = await python();
+  const { python, kfpWheel } = await tools();
   const { exitCode, output, tookMs } = await runProcess(
-    [interpreter, "-m", "unittest", "discover", "--verbose", "-s", "python/test", "-t", "python"],
-    { env: { PYTHONDONTWRITEBYTECODE: "1" } },
+    [python.path, "-m", "unittest", "discover", "--verbose", "-s", "python/test", "-t", "python"],
+    { env: { PYTHONDONTWRITEBYTECODE: "1", TIDEMILL_KFP_WHEEL: kfpWheel } },
   );
   for (const line of output.split("\n")) {
     const skip = /^(.*) \.\.\. skipped (.*)$/.exec(line);
