@@ -16,8 +16,8 @@ describe("a suite", () => {
 });
 `;
 
-async function reportOf(name: string, text: string) {
-  const path = join(tempDir("reporter"), name);
+async function reportOf(name: string, text: string, directory = tempDir("reporter")) {
+  const path = join(directory, name);
   writeFileSync(path, text);
   const reporter = new URL("test-reporter.ts", import.meta.url);
   return runProcess([process.execPath, "--test", `--test-reporter=${reporter}`, path]);
@@ -42,6 +42,38 @@ describe("the reporter of npm test", () => {
     const { output } = await reportOf("hooked.test.mjs", hooked);
     assert.match(output, /✗ .*: a suite\n\s+Error: left something behind/);
     assert.ok(output.includes(`${COUNTS_MARK}{"passed":1,"failed":1,"skipped":0}`), output);
+  });
+
+  it("counts the tests of a shared suite with the file that was run", async () => {
+    const directory = tempDir("reporter");
+    const shared = `
+      import { it } from "node:test";
+      export const suite = () => it("is shared", () => {});
+    `;
+    writeFileSync(join(directory, "shared.mjs"), shared);
+    const { output } = await reportOf(
+      "user.test.mjs",
+      'import { suite } from "./shared.mjs"; suite();',
+      directory,
+    );
+    assert.match(output, /✓ .*user\.test\.mjs \(1 passed/);
+    assert.ok(output.includes(`${COUNTS_MARK}{"passed":1,"failed":0,"skipped":0}`), output);
+  });
+
+  it("counts a suite that is skipped as a whole, with its reason", async () => {
+    const skipped = `
+      import { describe, it } from "node:test";
+      describe("a suite", { skip: "no such machine here" }, () => it("passes", () => {}));
+    `;
+    const { output } = await reportOf("skipped.test.mjs", skipped);
+    assert.match(output, /- skipped: a suite: no such machine here/);
+    assert.ok(output.includes(`${COUNTS_MARK}{"passed":0,"failed":0,"skipped":1}`), output);
+  });
+
+  it("counts a file that holds no test as a failure", async () => {
+    const { output } = await reportOf("empty.test.mjs", "");
+    assert.match(output, /✗ .*empty\.test\.mjs: holds no test/);
+    assert.ok(output.includes(`${COUNTS_MARK}{"passed":0,"failed":1,"skipped":0}`), output);
   });
 
   it("counts a file that cannot even be loaded as a failure", async () => {

@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import type { TestEvent } from "node:test/reporters";
 import { root } from "./root.ts";
 
@@ -19,32 +19,34 @@ interface Tally {
 
 /**
  * A line for each file, the failures with their causes, every skip with its reason, the counts at
- * the end. Suites are not counted, only tests.
+ * the end. Suites are not counted, only tests; a file without one is a failure.
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const files = new Map<string, Tally>();
   const total = { passed: 0, failed: 0, skipped: 0 };
   for await (const event of source) {
     if (event.type === "test:summary" && event.data.file !== undefined) {
-      const path = relative(root, event.data.file);
+      const path = pathOf(event.data);
       yield describeFile(path, files.get(path), event.data);
     }
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     const { data } = event;
-    const path = relative(root, data.file ?? "");
+    const path = pathOf(data);
     const tally = files.get(path) ?? { passed: 0, failed: 0, skipped: 0 };
     files.set(path, tally);
     if (isWholeFile(data.name, data.nesting, path)) {
-      // Reported only when the file failed; that of its tests has been told already.
-      if (event.type === "test:pass" || tally.failed > 0) continue;
+      // Reported only when the file failed, of which its tests have told, or has no test.
+      if (tally.failed > 0) continue;
       tally.failed += 1;
       total.failed += 1;
-      yield `    ✗ ${path}: ${causeOf(data.details)}\n`;
+      const cause = event.type === "test:pass" ? "holds no test" : causeOf(data.details);
+      yield `    ✗ ${path}: ${cause}\n`;
       continue;
     }
-    // A suite counts only when it failed by itself, in a hook for instance.
-    if (data.details.type === "suite" && !failedByItself(data.details)) continue;
-    if (data.skip !== undefined && data.skip !== false) {
+    const isSkipped = data.skip !== undefined && data.skip !== false;
+    // A suite counts only when it failed by itself, in a hook for instance, or is left out whole.
+    if (data.details.type === "suite" && !isSkipped && !failedByItself(data.details)) continue;
+    if (isSkipped) {
       tally.skipped += 1;
       total.skipped += 1;
       yield `    - skipped: ${data.name}: ${data.skip === true ? "no reason given" : data.skip}\n`;
@@ -54,11 +56,21 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     } else {
       tally.failed += 1;
       total.failed += 1;
-      yield `    ✗ ${path}:${data.line ?? 0}: ${data.name}\n`;
+      const place = `${relative(root, data.file ?? "")}:${data.line ?? 0}`;
+      yield `    ✗ ${place}: ${data.name}\n`;
       yield `${indent(causeOf(data.details))}\n`;
     }
   }
   yield `${COUNTS_MARK}${JSON.stringify(total)}\n`;
+}
+
+/**
+ * The file that was run. A suite that several files share stands in a module of its own, which is
+ * where its tests say that they are.
+ */
+function pathOf(data: { readonly file?: string | undefined }): string {
+  const entry = "entryFile" in data && typeof data.entryFile === "string" ? data.entryFile : "";
+  return relative(root, entry || (data.file ?? ""));
 }
 
 function failedByItself(details: object): boolean {
@@ -68,7 +80,7 @@ function failedByItself(details: object): boolean {
 
 /** With one process a file, Node reports each file as a test of its own around the others. */
 function isWholeFile(name: string, nesting: number, path: string): boolean {
-  return nesting === 0 && (name === path || name.endsWith(`/${path}`));
+  return nesting === 0 && resolve(root, name) === resolve(root, path);
 }
 
 function describeFile(
