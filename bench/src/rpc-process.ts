@@ -52,3 +52,5 @@ const rawPort = await new Promise<number>((resolve, reject) => {
   );
 });
 process.send?.({ meshPort: mesh.grpcPort, edgePort: mesh.httpPort, rawPort });
+// Asked before and after each part of a round.
+process.on("message", () => process.send?.(process.cpuUsage()));

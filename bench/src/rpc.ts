@@ -14,8 +14,10 @@ import { createMeshClient } from "@tidemill/rpc";
 import type { Emit } from "./bench.ts";
 import { median, quantile } from "./quantile.ts";
 
-const ROUNDS = 9;
-const ROUND_MS = 1_000;
+/** Many short rounds: what else runs on the machine then meets both variants alike. */
+const ROUNDS = 40;
+const WARM_UP_ROUNDS = 8;
+const ROUND_MS = 250;
 const CALLERS = [1, 16, 128];
 
 const id = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -29,6 +31,8 @@ interface Variant {
   readonly call: () => Promise<AppendLogResponse>;
   readonly rates: number[];
   readonly latencies: number[];
+  /** Microseconds of CPU per call, server and client together, a round. */
+  readonly cpuMicros: number[];
 }
 
 /** Unary calls of 200 B through the mesh's server and client, against bare grpc-js. */
@@ -43,8 +47,11 @@ export async function run(emit: Emit): Promise<void> {
         raw: variant(() => rawCall(raw)),
         mesh: variant(() => mesh.appendLog(request)),
       };
-      for (let round = 0; round <= ROUNDS; round += 1) await playRound(variants, callers, round);
+      for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
+        await playRound(server, variants, { callers, round });
+      }
       const [rawRate, meshRate] = [median(variants.raw.rates), median(variants.mesh.rates)];
+      const [rawCpu, meshCpu] = [median(variants.raw.cpuMicros), median(variants.mesh.cpuMicros)];
       const ratios = variants.mesh.rates.map(
         (rate, round) => rate / (variants.raw.rates[round] ?? 1),
       );
@@ -55,6 +62,9 @@ export async function run(emit: Emit): Promise<void> {
         raw_per_s: Math.round(rawRate),
         mesh_per_s: Math.round(meshRate),
         ratio: Number(median(ratios).toFixed(3)),
+        cpu_ratio: Number((rawCpu / meshCpu).toFixed(3)),
+        raw_cpu_us: Number(rawCpu.toFixed(1)),
+        mesh_cpu_us: Number(meshCpu.toFixed(1)),
         raw_p50_ms: Number(quantile(variants.raw.latencies, 0.5).toFixed(3)),
         mesh_p50_ms: Number(quantile(variants.mesh.latencies, 0.5).toFixed(3)),
         mesh_p99_ms: Number(quantile(variants.mesh.latencies, 0.99).toFixed(3)),
@@ -73,21 +83,39 @@ async function portsOf(server: ChildProcess): Promise<{ meshPort: number; rawPor
 }
 
 function variant(call: Variant["call"]): Variant {
-  return { call, rates: [], latencies: [] };
+  return { call, rates: [], latencies: [], cpuMicros: [] };
 }
 
-/** Each variant in turn, the other one first every second time; round 0 only warms up. */
+interface Round {
+  readonly callers: number;
+  /** Below 0 it only warms up. */
+  readonly round: number;
+}
+
+/** Each variant in turn, the other one first every second time. */
 async function playRound(
+  server: ChildProcess,
   { raw, mesh }: { readonly raw: Variant; readonly mesh: Variant },
-  callers: number,
-  round: number,
+  { callers, round }: Round,
 ): Promise<void> {
   for (const variant of round % 2 === 0 ? [raw, mesh] : [mesh, raw]) {
+    const before = await cpuMicrosOf(server);
     const { rate, latencies } = await play(variant.call, callers);
-    if (round === 0) continue;
+    const micros = (await cpuMicrosOf(server)) - before;
+    if (round < 0) continue;
     variant.rates.push(rate);
     variant.latencies.push(...latencies);
+    variant.cpuMicros.push(micros / latencies.length);
   }
+}
+
+/** CPU time that the server's process and this one have used so far. */
+async function cpuMicrosOf(server: ChildProcess): Promise<number> {
+  const answered = once(server, "message");
+  server.send("cpu");
+  const [there]: NodeJS.CpuUsage[] = await answered;
+  const here = process.cpuUsage();
+  return (there?.user ?? 0) + (there?.system ?? 0) + here.user + here.system;
 }
 
 async function play(call: Variant["call"], callers: number) {

@@ -21,13 +21,14 @@ export async function retryUnavailable<T>(
   attempt: () => Promise<T>,
   call: RepeatableCall,
 ): Promise<T> {
-  if (!isRepeatable(call.method, call.request)) return attempt();
-  const delays = backoff({ initialMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
+  let delays: ReturnType<typeof backoff> | undefined;
   for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof UnavailableError) || attempts >= ATTEMPTS_MAX) throw error;
+      if (!isRepeatable(call.method, call.request)) throw error;
+      delays ??= backoff({ initialMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
       const delayMs = delays.nextMs();
       if (Date.now() + delayMs >= call.deadline) throw error;
       if (!(await wait(delayMs, call.signal))) throw error;

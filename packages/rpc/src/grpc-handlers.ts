@@ -91,15 +91,12 @@ function answerUnary(
     clearTimeout(timer);
     context.abort();
   });
-  handleUnary(spec, call, context).then((value) => answer(undefined, value), answer);
-}
-
-async function handleUnary(
-  spec: Spec<"unary">,
-  call: ServerUnaryCall<Decoded, Answer>,
-  context: GrpcContext,
-): Promise<Answer> {
-  return spec.impl(requireDecoded(spec.method.input, call.request), context);
+  try {
+    const request = requireDecoded(spec.method.input, call.request);
+    Promise.resolve(spec.impl(request, context)).then((value) => answer(undefined, value), answer);
+  } catch (error) {
+    answer(error);
+  }
 }
 
 async function answerClientStream(

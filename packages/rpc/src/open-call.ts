@@ -27,7 +27,7 @@ export class OpenCall {
   readonly scope: Scope;
   readonly #context: HandlerContext;
   readonly #observers: CallObservers;
-  readonly #span: OpenSpan | undefined;
+  #span: OpenSpan | undefined;
   readonly #startMs = performance.now();
   #open = true;
 
@@ -38,11 +38,10 @@ export class OpenCall {
     const requestId = chooseRequestId(headerOf(context, "x-request-id"));
     context.values.set(requestIdKey, requestId).set(logKey, observers.log);
     const remote = parseTraceparent(headerOf(context, "traceparent"));
-    this.#span = openSpan(observers.telemetry, {
-      name: `${context.service.typeName}/${context.method.name}`,
-      kind: "server",
-      parent: remote,
-    });
+    if (observers.telemetry.tracing) {
+      const name = `${context.service.typeName}/${context.method.name}`;
+      this.#span = openSpan(observers.telemetry, { name, kind: "server", parent: remote });
+    }
     this.scope = scopeOf(requestId, this.#span?.context ?? remote);
   }
 
