@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -63,6 +63,34 @@ describe("reaper", { timeout: TIMEOUT_MS }, () => {
         reason: "SPAWN_FAILED",
         message: /could not start missing: .*No such file/,
       });
+    });
+
+    it("keeps nothing open of a command that cannot be executed", async () => {
+      const openFiles = () => readdirSync(`/proc/${reaper.pid}/fd`).length;
+      const before = openFiles();
+      for (let tries = 0; tries < 3; tries++) {
+        await assert.rejects(start("missing", ["/no/such/command"]));
+      }
+      assert.equal(openFiles(), before);
+    });
+
+    it("keeps logs apart when one of them cannot be rotated", async () => {
+      const log = join(directory, "gone", "chatty");
+      mkdirSync(join(directory, "gone"));
+      const go = join(directory, "go");
+      assert.equal((await makeFifo(go)).status, 0);
+      const script = `rm -r gone; head -c 9000000 /dev/zero; echo full > full; read -r _ < go; echo more`;
+      const chatty = await reaper.spawn(
+        { name: "chatty-in-vain", argv: ["/bin/sh", "-c", script], env, cwd: directory },
+        { log },
+      );
+      await eventually(() => existsSync(join(directory, "full")));
+      const quiet = await start("quiet", ["/bin/sh", "-c", "echo quiet; exec sleep 600"]);
+      await eventually(() => readFileSync(join(directory, "quiet"), "utf8") !== "");
+      writeFileSync(go, "\n");
+      assert.match((await chatty.exit).tail, /more\n$/);
+      assert.equal(readFileSync(join(directory, "quiet"), "utf8"), "quiet\n");
+      assert.equal(isAlive(quiet.pid), true);
     });
 
     it("kills what a worker orphaned, and nothing else, when the worker dies", async () => {

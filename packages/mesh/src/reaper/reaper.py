@@ -50,11 +50,11 @@ class LogFile:
     def __init__(self, path, bytes_max, kept):
         self.path, self.bytes_max, self.kept = path, bytes_max, kept
         self.tail = b""
-        self._open()
+        self.fd = self._open()
+        self.size = os.fstat(self.fd).st_size
 
     def _open(self):
-        self.fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self.size = os.fstat(self.fd).st_size
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def write(self, data):
         self.tail = (self.tail + data)[-TAIL_BYTES:]
@@ -67,13 +67,15 @@ class LogFile:
             pass
 
     def _rotate(self):
-        os.close(self.fd)
         for number in range(self.kept - 1, 0, -1):
             older = "%s.%d" % (self.path, number)
             if os.path.exists(older):
                 os.replace(older, "%s.%d" % (self.path, number + 1))
         os.replace(self.path, self.path + ".1")
-        self._open()
+        full, self.fd = self.fd, self._open()
+        self.size = 0
+        # Last: a number that is closed may be another file's by the time of the next write.
+        os.close(full)
 
     def close(self):
         os.close(self.fd)
@@ -94,7 +96,12 @@ def number_of(name):
 def spawn(command, output):
     """Forks and executes in a session of its own. Raises OSError when that is not possible."""
     failed_read, failed_write = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(failed_read)
+        os.close(failed_write)
+        raise
     if pid == 0:
         try:
             enter_child(command, output)
@@ -294,16 +301,19 @@ class Served(Reaper):
                 self.signal(command)
 
     def spawn(self, command):
+        opened = []
         try:
             log = LogFile(command["log"], command["log_bytes_max"], command["logs_kept"])
+            opened.append(log.fd)
             pipe, output = os.pipe()
-            try:
-                pid = spawn(command, output)
-            finally:
-                os.close(output)
+            opened += [pipe, output]
+            pid = spawn(command, output)
         except OSError as error:
+            for fd in opened:
+                os.close(fd)
             self.tell({"event": "failed", "id": command["id"], "message": str(error)})
             return
+        os.close(output)
         self.logs[pipe] = log
         self.by_pid[pid] = Child(pid, command, log, pipe)
         self.tell({"event": "spawned", "id": command["id"], "pid": pid})
