@@ -15,6 +15,11 @@ import {
 } from "./service-plans.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
 
+/**
+ * After a hard kill Postgres first replays its log, several GiB at the most. Whoever ended it then
+ * would only make it begin anew.
+ */
+const POSTGRES_READY_MS = 15 * 60_000;
 /** Long enough for a checkpoint of everything that is in memory. */
 const POSTGRES_STOP_MS = 60_000;
 const NATS_STOP_MS = 10_000;
@@ -37,6 +42,7 @@ export function processSpecs(
       // Fast shutdown: TERM would wait for every client to leave.
       stopSignal: "INT",
       stopMs: POSTGRES_STOP_MS,
+      readyMs: POSTGRES_READY_MS,
       plan: () =>
         planPostgres(postgres, {
           port: ports.postgres,

@@ -19,6 +19,8 @@ export interface ProcessSpec extends SpawnOptions {
   readonly plan: () => Promise<ProcessPlan>;
   /** Resolves once the process serves; `signal` aborts when it ended or took too long. */
   readonly ready: (pid: number, signal: AbortSignal) => Promise<void>;
+  /** How long it may take to serve before it is killed and started anew; READY_MS_MAX if absent. */
+  readonly readyMs?: number;
   /** How long it may take to stop before it is killed. */
   readonly stopMs: number;
 }
@@ -71,7 +73,10 @@ export function superviseProcess(spec: ProcessSpec, context: SupervisionContext)
     change("starting");
     if (stopping.signal.aborted) reaper.signal(spec.name, spec.stopSignal ?? "TERM");
     const startedMs = clock.monotonic();
-    const limit = AbortSignal.any([process.ended, AbortSignal.timeout(READY_MS_MAX)]);
+    const limit = AbortSignal.any([
+      process.ended,
+      AbortSignal.timeout(spec.readyMs ?? READY_MS_MAX),
+    ]);
     try {
       await spec.ready(process.pid, limit);
       served = true;
@@ -89,7 +94,7 @@ export function superviseProcess(spec: ProcessSpec, context: SupervisionContext)
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const exit = await runOnce();
+      const exit = await runOnce().catch(notStarted);
       if (stopping.signal.aborted) break;
       restarts++;
       log.warn("process ended", { process: spec.name, ...exit, restarts });
@@ -97,6 +102,16 @@ export function superviseProcess(spec: ProcessSpec, context: SupervisionContext)
       change("waiting");
       await wait(delays.nextMs(), stopping.signal);
     }
+  }
+
+  /**
+   * What keeps a process that has served from being started again, a full disk for instance, may
+   * pass. A first start fails at once, and without a reaper there is nothing to try.
+   */
+  function notStarted(error: unknown): ProcessExit {
+    const isLost = error instanceof StateError && error.reason === "REAPER_LOST";
+    if (!served || isLost) throw error;
+    return { code: null, signal: null, tail: messageOf(error) };
   }
 
   return {
