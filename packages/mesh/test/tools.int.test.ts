@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { tempDir, tools } from "@tidemill/testing";
 import { findPython } from "../src/tools/find-python.ts";
@@ -21,6 +23,17 @@ describe("the tools", () => {
     const env = { PATH: "/usr/bin:/bin", PIP_INDEX_URL: "http://127.0.0.1:9/simple" };
     const again = await prepareTools({ python, directory, env, progress: assert.fail });
     assert.equal(again.uv, uv);
+  });
+
+  it("take a nats-server from PATH by its whole path, since it is started with another", async () => {
+    const { python, uv } = await tools();
+    const directory = uv.slice(0, uv.indexOf("/uv-"));
+    const bin = tempDir("bin");
+    const script = "#!/bin/sh\necho nats-server: v2.15.0\n";
+    writeFileSync(join(bin, "nats-server"), script, { mode: 0o755 });
+    const env = { PATH: `${bin}:/usr/bin:/bin` };
+    const found = await prepareTools({ python, directory, env, progress: assert.fail });
+    assert.equal(found.natsServer, join(bin, "nats-server"));
   });
 
   it("are fetched although the proxy variables lead nowhere", async () => {

