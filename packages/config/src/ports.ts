@@ -23,7 +23,8 @@ export const basePorts = {
 export type PortName = keyof typeof basePorts;
 export type Ports = Readonly<Record<PortName, number>>;
 
-const PORT_OFFSET_MAX = 65_535 - Math.max(...Object.values(basePorts));
+/** The largest offset at which all of them are ports. */
+export const PORT_OFFSET_MAX = 65_535 - Math.max(...Object.values(basePorts));
 
 /**
  * The table of ports for one mesh. Throws InvalidError BAD_SETTING when one would not be a port.

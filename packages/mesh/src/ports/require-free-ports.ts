@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { type PortName, portsAt } from "@tidemill/config";
+import { PORT_OFFSET_MAX, type PortName, portsAt } from "@tidemill/config";
 import { StateError } from "@tidemill/errors";
 import { findPortHolder } from "./port-holder.ts";
 
@@ -41,10 +41,9 @@ export async function requireFreePorts(offset: number): Promise<void> {
 /** The first offset at which every port of the table is free, later services' too. */
 async function findFreeOffset(from: number): Promise<number | undefined> {
   for (let step = 1; step <= OFFSETS_MAX; step++) {
-    const ports = portsAt(from + step * OFFSET_STEP);
-    if ((await findTaken(Object.values(ports))) === undefined) {
-      return from + step * OFFSET_STEP;
-    }
+    const offset = from + step * OFFSET_STEP;
+    if (offset > PORT_OFFSET_MAX) return undefined;
+    if ((await findTaken(Object.values(portsAt(offset)))) === undefined) return offset;
   }
   return undefined;
 }
