@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findPython, type Python } from "../tools/find-python.ts";
 import type { HomeLayout } from "./home-layout.ts";
+import { readJsonFile } from "./read-json-file.ts";
 import { writeFileDurably } from "./write-file-durably.ts";
 
 interface Memory {
@@ -23,9 +23,7 @@ export async function rememberedPython(
 ): Promise<Python> {
   const file = join(layout.run, "python.json");
   const asked = { path: env.PATH ?? "", named: env.TIDEMILL_PYTHON ?? "" };
-  const memory: Memory | undefined = existsSync(file)
-    ? JSON.parse(await readFile(file, "utf8"))
-    : undefined;
+  const memory = await readJsonFile<Memory>(file);
   if (
     memory?.path === asked.path &&
     memory.named === asked.named &&

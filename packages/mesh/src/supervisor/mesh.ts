@@ -77,9 +77,10 @@ export async function createMesh(parts: MeshParts): Promise<Mesh> {
 
   async function stopAll(): Promise<void> {
     for (const name of stopOrder) await supervised[name].stop();
-    await reaper.stop();
     await writing;
+    // Before the home's lock is given up with the reaper: the next record is another start's.
     await rm(layout.record, { force: true });
+    await reaper.stop();
   }
 
   parts.lost.then(() => endOrphans(processes, log)).catch(() => {});
@@ -104,8 +105,8 @@ export async function createMesh(parts: MeshParts): Promise<Mesh> {
 /** Without the reaper nobody else ends these: each leads a session of its own. */
 function endOrphans(processes: Partial<Record<ProcessName, ProcessRecord>>, log: Logger): void {
   log.error("the reaper is gone: ending everything");
-  for (const [name, { pid }] of Object.entries(processes)) {
-    if (pid === undefined) continue;
+  for (const [name, { pid, state }] of Object.entries(processes)) {
+    if (pid === undefined || state === "waiting") continue;
     try {
       process.kill(-pid, name === "postgres" ? "SIGQUIT" : "SIGKILL");
     } catch {

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Ports } from "@tidemill/config";
 import type { HomeLayout } from "../home/home-layout.ts";
+import { readJsonFile } from "../home/read-json-file.ts";
 import { writeFileDurably } from "../home/write-file-durably.ts";
 
 export const processNames = ["postgres", "nats", "artifacts", "orchestrator", "worker"] as const;
@@ -39,10 +39,9 @@ export interface RunRecord {
   readonly processes: Readonly<Partial<Record<ProcessName, ProcessRecord>>>;
 }
 
+/** Undefined when nothing runs. */
 export async function readRunRecord(layout: HomeLayout): Promise<RunRecord | undefined> {
-  if (!existsSync(layout.record)) return undefined;
-  // Written by a rename, so it is whole whenever it is there.
-  return JSON.parse(await readFile(layout.record, "utf8"));
+  return readJsonFile(layout.record);
 }
 
 export async function writeRunRecord(layout: HomeLayout, record: RunRecord): Promise<void> {
