@@ -16,24 +16,37 @@ const ATTEMPTS_MAX = 8;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
-/** Tries again after UnavailableError where repeating is safe, within the deadline. */
-export async function retryUnavailable<T>(
+/**
+ * Tries again after UnavailableError where repeating is safe, within the deadline. A call that
+ * succeeds at once, as nearly all do, costs no more than the attempt itself.
+ */
+export function retryUnavailable<T>(attempt: () => Promise<T>, call: RepeatableCall): Promise<T> {
+  return attempt().catch((error: unknown) => {
+    if (!(error instanceof UnavailableError)) throw error;
+    if (!isRepeatable(call.method, call.request)) throw error;
+    return tryAgain(attempt, call, error);
+  });
+}
+
+async function tryAgain<T>(
   attempt: () => Promise<T>,
   call: RepeatableCall,
+  first: UnavailableError,
 ): Promise<T> {
-  let delays: ReturnType<typeof backoff> | undefined;
-  for (let attempts = 1; ; attempts += 1) {
+  const delays = backoff({ initialMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
+  let last = first;
+  for (let attempts = 1; attempts < ATTEMPTS_MAX; attempts += 1) {
+    const delayMs = delays.nextMs();
+    if (Date.now() + delayMs >= call.deadline) break;
+    if (!(await wait(delayMs, call.signal))) break;
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof UnavailableError) || attempts >= ATTEMPTS_MAX) throw error;
-      if (!isRepeatable(call.method, call.request)) throw error;
-      delays ??= backoff({ initialMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
-      const delayMs = delays.nextMs();
-      if (Date.now() + delayMs >= call.deadline) throw error;
-      if (!(await wait(delayMs, call.signal))) throw error;
+      if (!(error instanceof UnavailableError)) throw error;
+      last = error;
     }
   }
+  throw last;
 }
 
 /** Verbs that only read, by the naming rule of the contract. */

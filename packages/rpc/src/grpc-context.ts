@@ -1,12 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import {
-  Code,
-  ConnectError,
-  type ContextValues,
-  createContextValues,
-  type HandlerContext,
-} from "@connectrpc/connect";
+import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Metadata } from "@grpc/grpc-js";
+import { CallValues } from "./call-values.ts";
 import { headersOf, metadataOf } from "./grpc-headers.ts";
 
 /** The part of a grpc-js server call that a context is made from. */
@@ -27,7 +22,7 @@ export class GrpcContext implements HandlerContext {
   readonly service: DescService;
   readonly requestMethod = "POST";
   readonly protocolName = "grpc";
-  readonly values: ContextValues = createContextValues();
+  readonly values: ContextValues = new CallValues();
   readonly #call: GrpcCallFacts;
   readonly #deadlineMs: number;
   #controller: AbortController | undefined;
