@@ -101,19 +101,26 @@ async function startMesh() {
     TIDEMILL_ARTIFACTS_GRPC: `127.0.0.1:${artifacts.grpcPort}`,
   };
   const orchestrator = await startDeployable("services/orchestrator", secrets, {
-    ...{ ...shared, ...artifactsAt, TIDEMILL_POSTGRES_URL: forOrchestrator.url },
+    ...shared,
+    ...artifactsAt,
+    TIDEMILL_POSTGRES_URL: forOrchestrator.url,
   });
   const address = `127.0.0.1:${orchestrator.grpcPort}`;
   const tap = await startWorkerTap(address, token);
   const worker = await startDeployable("worker", secrets, {
-    ...{ ...shared, ...artifactsAt, TIDEMILL_WORKER_HOME: join(home, "worker") },
-    ...{ TIDEMILL_ORCHESTRATOR_GRPC: tap.address, TIDEMILL_WORKER_SLOTS: String(WORKER_SLOTS) },
-    ...{ TIDEMILL_UV: toolbox.uv, TIDEMILL_KFP_WHEEL: toolbox.kfpWheel },
+    ...shared,
+    ...artifactsAt,
+    TIDEMILL_WORKER_HOME: join(home, "worker"),
+    TIDEMILL_ORCHESTRATOR_GRPC: tap.address,
+    TIDEMILL_WORKER_SLOTS: String(WORKER_SLOTS),
+    TIDEMILL_UV: toolbox.uv,
+    TIDEMILL_KFP_WHEEL: toolbox.kfpWheel,
     TIDEMILL_PYTHON: toolbox.python.path,
   });
   const runs = createMeshClient(RunService, { address });
   return {
-    ...{ runs, tap },
+    runs,
+    tap,
     async stop() {
       runs.close();
       for (const deployable of [worker, orchestrator, artifacts]) await deployable.stop();

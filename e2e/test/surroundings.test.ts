@@ -22,8 +22,15 @@ describe("a mesh in difficult surroundings", () => {
     const demo = (env: Readonly<Record<string, string>>) =>
       runCommand(
         [
-          ...[process.execPath, tidemillBin, "--home", home, "--port-offset", offset],
-          ...["up", "--demo", "--exit"],
+          process.execPath,
+          tidemillBin,
+          "--home",
+          home,
+          "--port-offset",
+          offset,
+          "up",
+          "--demo",
+          "--exit",
         ],
         {
           timeoutMs: 180_000,

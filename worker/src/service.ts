@@ -7,10 +7,7 @@ import {
   uuidv7Source,
   wait,
 } from "@tidemill/lifecycle";
-import { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
-import { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
-import { WorkerService } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
-import { createMeshClient, createRpcServer } from "@tidemill/rpc";
+import { createRpcServer } from "@tidemill/rpc";
 import { createLogger, createTelemetry, type Logger } from "@tidemill/telemetry";
 import { ArtifactStore } from "./attempts/artifact-store.ts";
 import { Attempts } from "./attempts/attempts.ts";
@@ -22,6 +19,7 @@ import type { WorkerConfig } from "./config.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { createProcessRunner } from "./runners/process/create-process-runner.ts";
 import type { ProcessRunner } from "./runners/process/process-runner.ts";
+import { createMeshClients } from "./stream/mesh-clients.ts";
 import { WorkStream } from "./stream/work-stream.ts";
 import { loadWorkerId } from "./stream/worker-identity.ts";
 
@@ -43,7 +41,6 @@ const VERSION = "0.1.0";
 const STOP_GRACE_MS = 10_000;
 /** How long a stopping worker waits for its reports to be acknowledged, then for its logs. */
 const FAREWELL_MS = 2_000;
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The worker: everything is put together, started and stopped in this order. */
 export function createWorkerService(
@@ -56,22 +53,26 @@ export function createWorkerService(
   const telemetry = createTelemetry({ service: "worker", ...config.telemetry });
   const workerId = loadWorkerId(config.home, () => ids.next());
   const server = createRpcServer({
-    ...{ name: "worker", log, telemetry, host: config.host, httpPort: config.port, services: [] },
+    name: "worker",
+    log,
+    telemetry,
+    host: config.host,
+    httpPort: config.port,
+    services: [],
     allowedHosts: config.allowedHosts,
   });
-  const { token } = config;
-  const orchestrator = createMeshClient(WorkerService, {
-    ...{ address: config.orchestratorGrpc, token, messageBytesMax: MESSAGE_BYTES_MAX },
-  });
-  const toArtifacts = { address: config.artifactsGrpc, token, messageBytesMax: MESSAGE_BYTES_MAX };
-  const artifacts = createMeshClient(ArtifactService, toArtifacts);
-  const logClient = createMeshClient(LogService, toArtifacts);
+  const clients = createMeshClients(config);
   const blobs = new BlobClient(config.artifactsHttp);
   const directories = new RunDirectories(join(config.home, "runs"));
   const logsOver = new AbortController();
   const stream = new WorkStream({
-    ...{ client: orchestrator, workerId, instanceId: ids.next(), version: VERSION },
-    ...{ slots: config.slots, log, onConnected: (connected) => server.setServing(connected) },
+    client: clients.orchestrator,
+    workerId,
+    instanceId: ids.next(),
+    version: VERSION,
+    slots: config.slots,
+    log,
+    onConnected: (connected) => server.setServing(connected),
   });
   let runner: ProcessRunner | undefined;
   let attempts: Attempts | undefined;
@@ -84,15 +85,24 @@ export function createWorkerService(
     const { slots, memoryBytes } = config;
     attempts = new Attempts({
       context: {
-        ...{ runner, directories, clock, log, resources: { slots, memoryBytes } },
-        store: new ArtifactStore({ blobs, artifacts, log }),
-        lineage: new Lineage(artifacts, blobs),
+        runner,
+        directories,
+        clock,
+        log,
+        resources: { slots, memoryBytes },
+        store: new ArtifactStore({ blobs, artifacts: clients.artifacts, log }),
+        lineage: new Lineage(clients.artifacts, blobs),
       },
       shipLogs: ({ attempt, attemptNumber }, directory) =>
         new LogShipper({
-          ...{ client: logClient, directory, log, signal: logsOver.signal },
-          ...{ namespace: attempt?.namespace ?? "", runId: attempt?.runId ?? "" },
-          ...{ taskId: attempt?.taskId ?? "", attempt: attemptNumber },
+          client: clients.logs,
+          directory,
+          log,
+          signal: logsOver.signal,
+          namespace: attempt?.namespace ?? "",
+          runId: attempt?.runId ?? "",
+          taskId: attempt?.taskId ?? "",
+          attempt: attemptNumber,
         }),
       send: (report) => stream.send(report),
       onFinished: measureAttempts(telemetry, () => attempts?.running ?? 0),
@@ -110,7 +120,8 @@ export function createWorkerService(
     await settle(attempts?.logsShipped(), FAREWELL_MS);
     logsOver.abort();
     await runner?.stop();
-    for (const client of [orchestrator, artifacts, logClient, blobs]) client.close();
+    clients.close();
+    blobs.close();
     await server.stop();
     await telemetry.stop();
   }

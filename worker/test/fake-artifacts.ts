@@ -33,8 +33,11 @@ export class FakeArtifacts {
 
   async start(): Promise<void> {
     this.#server = createRpcServer({
-      ...{ name: "artifacts", log: silentLogger, host: "127.0.0.1" },
-      ...{ httpPort: this.#ports.http, grpcPort: this.#ports.grpc },
+      name: "artifacts",
+      log: silentLogger,
+      host: "127.0.0.1",
+      httpPort: this.#ports.http,
+      grpcPort: this.#ports.grpc,
       telemetry: createTelemetry({ service: "artifacts" }),
       services: [this.#artifactBinding(), this.#logBinding()],
       http: this.#handle,

@@ -34,8 +34,12 @@ export class FakeOrchestrator {
     const self = this;
     const telemetry = createTelemetry({ service: "orchestrator" });
     this.#server = createRpcServer({
-      ...{ name: "orchestrator", log: silentLogger, telemetry, host: "127.0.0.1" },
-      ...{ httpPort: 0, grpcPort: this.#port },
+      name: "orchestrator",
+      log: silentLogger,
+      telemetry,
+      host: "127.0.0.1",
+      httpPort: 0,
+      grpcPort: this.#port,
       authenticate({ header }) {
         if (header("authorization") === `Bearer ${WORKER_TOKEN}`) return "worker";
         throw new UnauthenticatedError("BAD_TOKEN", "no such token");

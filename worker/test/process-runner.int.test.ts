@@ -39,7 +39,9 @@ async function run(task: Task): Promise<Outcome> {
   const warnings: Remark[] = [];
   const remarks: string[] = [];
   const prepared = await fixture.runner.prepare({
-    ...{ attemptId, image: task.image ?? "python:3.11", command: task.command },
+    attemptId,
+    image: task.image ?? "python:3.11",
+    command: task.command,
     args: task.args ?? componentArgs({ outputFile }),
     hooks: {
       onBuilding: () => undefined,
@@ -50,15 +52,22 @@ async function run(task: Task): Promise<Outcome> {
   });
   const [stdoutPath, stderrPath] = [`${directory}.stdout`, `${directory}.stderr`];
   const end = await prepared.run({
-    ...{ directory, mounts: join(fixture.directory, "mounts"), stdoutPath, stderrPath },
-    ...{ env: task.env ?? {}, onStarted: () => undefined },
+    directory,
+    mounts: join(fixture.directory, "mounts"),
+    stdoutPath,
+    stderrPath,
+    env: task.env ?? {},
+    onStarted: () => undefined,
   });
   const read = (path: string) => readFileSync(path, "utf8");
   const succeeded = end.kind === "exited" && end.code === 0;
   const hasOutput = succeeded && task.args === undefined;
   return {
-    ...{ end, stdout: read(stdoutPath), stderr: read(stderrPath) },
-    ...{ warnings: warnings.map(({ code }) => code), remarks: remarks.join("\n") },
+    end,
+    stdout: read(stdoutPath),
+    stderr: read(stderrPath),
+    warnings: warnings.map(({ code }) => code),
+    remarks: remarks.join("\n"),
     output: hasOutput ? JSON.parse(read(outputFile)) : undefined,
   };
 }
@@ -167,7 +176,9 @@ describe("the process runner", { timeout: 240_000 }, () => {
     assert.deepEqual([plain.stdout, plain.warnings], ["a b\n", []]);
     const script = "import kfp.dsl.executor_main, sys; print(sys.prefix)";
     const python = await run({
-      ...{ image: "python:3.11", command: ["python3", "-c", script], args: [] },
+      image: "python:3.11",
+      command: ["python3", "-c", script],
+      args: [],
       env: { _KFP_RUNTIME: "true" },
     });
     assert.ok(python.stdout.includes("environments"), python.stderr);

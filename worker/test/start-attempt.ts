@@ -25,7 +25,9 @@ export function literal(text: string): Argument {
 /** An attempt of a plain command. */
 export function commandAttempt(id: string, command: readonly string[], extra: Start = {}): Start {
   return {
-    ...{ attemptNumber: 1, image: "alpine", command: command.map(literal) },
+    attemptNumber: 1,
+    image: "alpine",
+    command: command.map(literal),
     attempt: { namespace: "default", runId: RUN_ID, taskId: id, attemptId: id, epoch: 7n },
     taskRootUri: `minio://mlpipeline/v2/artifacts/p/${RUN_ID}/${id}/1`,
     ...extra,
@@ -37,8 +39,10 @@ export function componentAttempt(id: string, source: string, extra: Start = {}):
   return commandAttempt(id, componentCommand(source), {
     image: "python:3.11",
     args: [
-      ...[literal("--executor_input"), EXECUTOR_INPUT],
-      ...[literal("--function_to_execute"), literal("step")],
+      literal("--executor_input"),
+      EXECUTOR_INPUT,
+      literal("--function_to_execute"),
+      literal("step"),
     ],
     ...extra,
   });

@@ -29,11 +29,22 @@ export async function workerConfig(
 ): Promise<WorkerConfig> {
   const toolbox = await tools();
   return {
-    ...{ home, host: "127.0.0.1", allowedHosts: [], port: 0, token: WORKER_TOKEN },
-    ...{ orchestratorGrpc: orchestrator.address, logLevel: "info", env: ownEnv() },
-    ...{ artifactsHttp: artifacts.http, artifactsGrpc: artifacts.grpc },
-    ...{ slots: 2, memoryBytes: 8 * GIB, telemetry: { samplingRatio: 1 } },
-    ...{ uv: toolbox.uv, kfpWheel: toolbox.kfpWheel, python: toolbox.python.path },
+    home,
+    host: "127.0.0.1",
+    allowedHosts: [],
+    port: 0,
+    token: WORKER_TOKEN,
+    orchestratorGrpc: orchestrator.address,
+    logLevel: "info",
+    env: ownEnv(),
+    artifactsHttp: artifacts.http,
+    artifactsGrpc: artifacts.grpc,
+    slots: 2,
+    memoryBytes: 8 * GIB,
+    telemetry: { samplingRatio: 1 },
+    uv: toolbox.uv,
+    kfpWheel: toolbox.kfpWheel,
+    python: toolbox.python.path,
   };
 }
 
@@ -72,16 +83,27 @@ export async function createRunnerFixture(): Promise<RunnerFixture> {
   const shared = { ahead: 3, env: zygoteEnv, log: silentLogger };
   const launcher = new Launcher({ python, directory: zygotes, ...shared });
   const environments = new Environments({
-    ...{ directory: sharedEnvironments, uv: toolbox.uv, kfpWheel: toolbox.kfpWheel },
-    ...{ python, env, log: silentLogger },
+    directory: sharedEnvironments,
+    uv: toolbox.uv,
+    kfpWheel: toolbox.kfpWheel,
+    python,
+    env,
+    log: silentLogger,
     run: (argv, variables) => launcher.runHelper(argv, variables),
   });
   const interpreters = await findInterpreters({
-    ...{ preferred: python, path: env.PATH ?? "", userHome: homedir() },
+    preferred: python,
+    path: env.PATH ?? "",
+    userHome: homedir(),
   });
   const runner = new ProcessRunner({
-    ...{ launcher, environments, interpreters, ahead: 3 },
-    ...{ hostPath: env.PATH ?? "", zygoteEnv, log: silentLogger },
+    launcher,
+    environments,
+    interpreters,
+    ahead: 3,
+    hostPath: env.PATH ?? "",
+    zygoteEnv,
+    log: silentLogger,
   });
   return { runner, directory, environments, launcher };
 }

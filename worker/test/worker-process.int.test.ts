@@ -47,13 +47,18 @@ async function startWorker(): Promise<void> {
     stdio: ["ignore", "ignore", "inherit"],
     env: {
       ...process.env,
-      ...{ TIDEMILL_HOME: home, TIDEMILL_WORKER_PORT: "0", TIDEMILL_WORKER_SLOTS: "2" },
+      TIDEMILL_HOME: home,
+      TIDEMILL_WORKER_PORT: "0",
+      TIDEMILL_WORKER_SLOTS: "2",
       ...{
         TIDEMILL_ORCHESTRATOR_GRPC: orchestrator.address,
         TIDEMILL_WORKER_TOKEN_FILE: tokenFile,
       },
-      ...{ TIDEMILL_ARTIFACTS_HTTP: artifacts.http, TIDEMILL_ARTIFACTS_GRPC: artifacts.grpc },
-      ...{ TIDEMILL_UV: uv, TIDEMILL_KFP_WHEEL: kfpWheel, TIDEMILL_PYTHON: python.path },
+      TIDEMILL_ARTIFACTS_HTTP: artifacts.http,
+      TIDEMILL_ARTIFACTS_GRPC: artifacts.grpc,
+      TIDEMILL_UV: uv,
+      TIDEMILL_KFP_WHEEL: kfpWheel,
+      TIDEMILL_PYTHON: python.path,
     },
   });
   await eventually(() => orchestrator.hellos().length > hellos);

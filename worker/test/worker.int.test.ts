@@ -262,7 +262,8 @@ describe("a worker", { timeout: 240_000 }, () => {
     });
     assert.equal(wrong.error?.reason, "OUTPUT_INVALID");
     const optional = await runCommand(["true"], {
-      ...{ outputParameterTypes: { n: "STRING" }, optionalOutputs: ["n"] },
+      outputParameterTypes: { n: "STRING" },
+      optionalOutputs: ["n"],
     });
     assertState(optional, AttemptState.SUCCEEDED);
   });
@@ -283,7 +284,8 @@ describe("a worker", { timeout: 240_000 }, () => {
       text: { value: { case: "blob" as const, value: { digest, sizeBytes } } },
     };
     const report = await runComponent("def step(text: str) -> int:\n    return len(text)\n", {
-      ...{ inputParameters, outputParameterTypes: { Output: "NUMBER_INTEGER" } },
+      inputParameters,
+      outputParameterTypes: { Output: "NUMBER_INTEGER" },
     });
     assert.equal(outputJson(report, "Output"), 1_000_000, JSON.stringify(report.error));
     const refused = await runCommand(["echo"], {

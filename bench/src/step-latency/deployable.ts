@@ -53,7 +53,8 @@ export async function startDeployable(
   const port = folder === "worker" ? httpPort : grpcPort;
   await waitForServing(`127.0.0.1:${port}`, { timeoutMs: SERVING_TIMEOUT_MS });
   return {
-    ...{ httpPort, grpcPort },
+    httpPort,
+    grpcPort,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");

@@ -50,8 +50,12 @@ export async function startWorkerTap(orchestrator: string, token: string): Promi
   }
 
   const server = createRpcServer({
-    ...{ name: "tap", log: silentLogger, telemetry: createTelemetry({ service: "tap" }) },
-    ...{ host: "127.0.0.1", httpPort: 0, grpcPort: 0 },
+    name: "tap",
+    log: silentLogger,
+    telemetry: createTelemetry({ service: "tap" }),
+    host: "127.0.0.1",
+    httpPort: 0,
+    grpcPort: 0,
     services: [
       bind(WorkerService, {
         work: (requests, { signal }) => toWorker(client.work(toOrchestrator(requests), { signal })),

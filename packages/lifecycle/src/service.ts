@@ -7,6 +7,16 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** A service of something that is only to be done at the start. */
+export function onStart(start: () => Promise<void>): Service {
+  return { start, stop: async () => {} };
+}
+
+/** A service of something that is only to be done at the stop. */
+export function onStop(stop: () => void | Promise<void>): Service {
+  return { start: async () => {}, stop: async () => stop() };
+}
+
 export interface NamedService {
   readonly name: string;
   readonly service: Service;

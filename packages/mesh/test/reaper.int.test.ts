@@ -124,8 +124,12 @@ for n in range(56):
     const directory = tempDir("reaper");
     const path = join(directory, "daemon.pid");
     const supervisor = spawn(process.execPath, [
-      ...[fixture("supervise.ts"), interpreter, directory],
-      ...[interpreter, fixture("daemonize.py"), path],
+      fixture("supervise.ts"),
+      interpreter,
+      directory,
+      interpreter,
+      fixture("daemonize.py"),
+      path,
     ]);
     const reaperPid = await firstLine(supervisor);
     const daemon = await readPid(path);
@@ -140,8 +144,12 @@ for n in range(56):
     const path = join(directory, "stubborn.pid");
     const script = `trap "" TERM INT; echo $$ > ${path}.p; mv ${path}.p ${path}; while :; do sleep 1; done`;
     const supervisor = spawn(process.execPath, [
-      ...[fixture("supervise.ts"), interpreter, directory],
-      ...["/bin/sh", "-c", script],
+      fixture("supervise.ts"),
+      interpreter,
+      directory,
+      "/bin/sh",
+      "-c",
+      script,
     ]);
     const reaperPid = await firstLine(supervisor);
     const stubborn = await readPid(path);

@@ -24,8 +24,11 @@ async function connectAs(service: string, options: StartMeshOptions): Promise<pg
   const password = readFileSync(join(options.home, "credentials", `postgres-${service}`), "utf8");
   const name = `tidemill_${service}`;
   const client = new pg.Client({
-    ...{ host: "127.0.0.1", port: portsAt(options.portOffset).postgres },
-    ...{ user: name, database: name, password },
+    host: "127.0.0.1",
+    port: portsAt(options.portOffset).postgres,
+    user: name,
+    database: name,
+    password,
   });
   client.on("error", () => {});
   await client.connect();
@@ -65,8 +68,10 @@ describe("startMesh", { timeout: TIMEOUT_MS }, () => {
     const superuser = readFileSync(join(options.home, "credentials/postgres-superuser"), "utf8");
     assert.notEqual(superuser, readFileSync(join(options.home, "credentials/nats-token"), "utf8"));
     const stranger = new pg.Client({
-      ...{ host: "127.0.0.1", port: portsAt(options.portOffset).postgres },
-      ...{ user: "tidemill_artifacts", database: "tidemill_orchestrator" },
+      host: "127.0.0.1",
+      port: portsAt(options.portOffset).postgres,
+      user: "tidemill_artifacts",
+      database: "tidemill_orchestrator",
       password: readFileSync(join(options.home, "credentials/postgres-artifacts"), "utf8"),
     });
     await assert.rejects(stranger.connect(), /permission denied for database/);

@@ -8,5 +8,6 @@ export * from "./mesh-client.ts";
 export * from "./plain-http.ts";
 export * from "./rpc-server.ts";
 export * from "./service-binding.ts";
+export * from "./serving.ts";
 export { toWire } from "./to-wire.ts";
 export * from "./wait-for-serving.ts";

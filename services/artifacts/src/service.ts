@@ -3,6 +3,7 @@ import { createRelay, createSequencer, eventingMigrations, outboxTable } from "@
 import {
   type Clock,
   type IdSource,
+  onStart,
   type Service,
   serviceGroup,
   systemClock,
@@ -16,7 +17,7 @@ import {
   pageTokens,
   postgresMigrations,
 } from "@tidemill/postgres";
-import { createRpcServer, type RpcServer } from "@tidemill/rpc";
+import { createRpcServer, serving } from "@tidemill/rpc";
 import { createLogger, createTelemetry, type Logger, type Telemetry } from "@tidemill/telemetry";
 import { BlobStore } from "./blobs/blob-store.ts";
 import { OpenLogs } from "./blobs/open-logs.ts";
@@ -124,20 +125,5 @@ export function createArtifactsService(
     get grpcPort() {
       return server.grpcPort;
     },
-  };
-}
-
-function onStart(start: () => Promise<void>): Service {
-  return { start, stop: async () => {} };
-}
-
-/** SERVING from the moment that everything below it has started. */
-function serving(server: RpcServer): Service {
-  return {
-    async start() {
-      await server.start();
-      server.setServing(true);
-    },
-    stop: () => server.stop(),
   };
 }

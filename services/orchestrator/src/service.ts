@@ -2,13 +2,15 @@ import { createRelay, createSequencer, outboxTable } from "@tidemill/eventing";
 import {
   type Clock,
   type IdSource,
+  onStart,
+  onStop,
   type Service,
   serviceGroup,
   systemClock,
   uuidv7Source,
 } from "@tidemill/lifecycle";
 import { createDatabase, createPartitionKeeper, migrate, pageTokens } from "@tidemill/postgres";
-import { createRpcServer, type RpcServer } from "@tidemill/rpc";
+import { createRpcServer, serving } from "@tidemill/rpc";
 import { createLogger, createTelemetry, type Logger, type Telemetry } from "@tidemill/telemetry";
 import type { OrchestratorConfig } from "./config.ts";
 import { SPEC_UPLOAD_BYTES_MAX } from "./domain/limits.ts";
@@ -62,13 +64,7 @@ export function createOrchestratorService(
   const telemetry =
     overrides.telemetry ?? createTelemetry({ service: SERVICE, otlpEndpoint: config.otlpEndpoint });
   const owner = `${SERVICE}/${ids.next()}`;
-  const connection = { ...config.postgres, log, telemetry, applicationName: owner };
-  const database = createDatabase({ ...connection, poolMax: POOL_MAX });
-  const commitDatabase = createDatabase({
-    ...connection,
-    url: commitUrl(config.postgres.url),
-    poolMax: COMMIT_POOL_MAX,
-  });
+  const { database, commitDatabase } = databasesOf(config, { log, telemetry, owner });
   const tables = [outboxTable(database), ...runTables(database, config.runsRetentionDays * DAY_MS)];
   const partitions = createPartitionKeeper({ database, tables, clock, log });
   const relay = createRelay({ database, nats: config.nats, service: SERVICE, log, telemetry });
@@ -77,7 +73,14 @@ export function createOrchestratorService(
   const blobs = createArtifactBlobs({ baseUrl: config.artifactsHttp });
   const plans = createPlanCache((digest) => readKeptSpec({ database, blobs }, digest));
   const engine = createEngine({
-    ...{ commitDatabase, database, owner, plans, ids, clock, log, telemetry },
+    commitDatabase,
+    database,
+    owner,
+    plans,
+    ids,
+    clock,
+    log,
+    telemetry,
     onCommit: () => sequencer.wake(),
     timing: overrides.timing,
   });
@@ -125,21 +128,15 @@ export function createOrchestratorService(
   };
 }
 
-function onStart(start: () => Promise<void>): Service {
-  return { start, stop: async () => {} };
-}
-
-function onStop(stop: () => void): Service {
-  return { start: async () => {}, stop: async () => stop() };
-}
-
-/** SERVING from the moment that everything below it has started. */
-function serving(server: RpcServer): Service {
+/** One database twice: commits have connections of their own and never wait behind a query. */
+function databasesOf(
+  { postgres }: OrchestratorConfig,
+  { log, telemetry, owner }: { log: Logger; telemetry: Telemetry; owner: string },
+) {
+  const connection = { ...postgres, log, telemetry, applicationName: owner };
+  const url = commitUrl(postgres.url);
   return {
-    async start() {
-      await server.start();
-      server.setServing(true);
-    },
-    stop: () => server.stop(),
+    database: createDatabase({ ...connection, poolMax: POOL_MAX }),
+    commitDatabase: createDatabase({ ...connection, url, poolMax: COMMIT_POOL_MAX }),
   };
 }

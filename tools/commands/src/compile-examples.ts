@@ -59,8 +59,17 @@ export async function compileExample(
   const pipeline = basename(folder).replaceAll("-", "_");
   await must(
     [
-      ...[compiler.python, "-c", START, "dsl", "compile"],
-      ...["--py", source, "--output", output, "--function", pipeline],
+      compiler.python,
+      "-c",
+      START,
+      "dsl",
+      "compile",
+      "--py",
+      source,
+      "--output",
+      output,
+      "--function",
+      pipeline,
     ],
     { PYTHONDONTWRITEBYTECODE: "1", PYTHONPATH: compiler.packages },
   );

@@ -153,7 +153,8 @@ export class ArtifactStore {
     const list = Buffer.from(entries.map(treeLine).join(""));
     const isLong = list.length > LIST_BYTES_MAX;
     const request = {
-      ...{ namespace, requestId: `${requestId}-tree` },
+      namespace,
+      requestId: `${requestId}-tree`,
       ...(isLong
         ? { listDigest: (await this.#options.blobs.putBytes(namespace, list)).digest }
         : { files: entries }),
@@ -170,7 +171,8 @@ export class ArtifactStore {
     for (let at = 0; at < digests.length; at += MISSING_PAGE_MAX) {
       const page = digests.slice(at, at + MISSING_PAGE_MAX);
       const { missingDigests } = await this.#options.artifacts.findMissingBlobs({
-        ...{ namespace, digests: page },
+        namespace,
+        digests: page,
       });
       await inParallel(missingDigests, TRANSFERS_MAX, async (digest) => {
         const blob = blobs.get(digest);

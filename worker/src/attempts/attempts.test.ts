@@ -63,8 +63,11 @@ describe("the executor input", () => {
       out: {
         artifacts: [
           {
-            ...{ name: "out", uri: "minio://b/root/out", metadataJson: '{"n":1.0}' },
-            ...{ schemaTitle: "system.Model", schemaVersion: "0.0.1" },
+            name: "out",
+            uri: "minio://b/root/out",
+            metadataJson: '{"n":1.0}',
+            schemaTitle: "system.Model",
+            schemaVersion: "0.0.1",
           },
         ],
       },

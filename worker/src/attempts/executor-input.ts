@@ -71,8 +71,11 @@ export function layOutAttempt(
   };
   const joined = (argument: Argument) => argument.parts.map(textOf).join("");
   return {
-    ...{ executorInput, executorOutputFile, parameterFiles },
-    ...{ command: start.command.map(joined), args: start.args.map(joined) },
+    executorInput,
+    executorOutputFile,
+    parameterFiles,
+    command: start.command.map(joined),
+    args: start.args.map(joined),
   };
 }
 

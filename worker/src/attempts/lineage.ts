@@ -37,8 +37,14 @@ export class Lineage {
     const { name, schemaTitle, schemaVersion, instanceSchema } = declared;
     const { namespace = "", runId = "", taskId = "", attemptId = "" } = attempt ?? {};
     const { artifact } = await this.#artifacts.createArtifact({
-      ...{ namespace, requestId: outputRequestId(attemptId, output, index) },
-      ...{ name, schemaTitle, schemaVersion, instanceSchema, uri, metadataJson },
+      namespace,
+      requestId: outputRequestId(attemptId, output, index),
+      name,
+      schemaTitle,
+      schemaVersion,
+      instanceSchema,
+      uri,
+      metadataJson,
       ...(content === undefined ? {} : { content: contentOf(content) }),
       producer: { runId, taskId, attemptId, output },
     });

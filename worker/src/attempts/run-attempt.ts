@@ -75,7 +75,8 @@ export async function runAttempt(
   const { startedAtMs, warnings, limits } = control;
   return {
     ...report,
-    ...{ warnings, limits: [...limits] },
+    warnings,
+    limits: [...limits],
     ...(startedAtMs === undefined ? {} : { startedAt: timestampFromMs(startedAtMs) }),
     finishedAt: timestampFromMs(context.clock.now()),
   };
@@ -89,8 +90,11 @@ async function execute(attempt: Attempt): Promise<Finish> {
   // When the runner refuses first, a failed download must not go unheard.
   staging.catch(() => undefined);
   const task = await context.runner.prepare({
-    ...{ attemptId: attemptIdOf(start), image: start.image },
-    ...{ command: layout.command, args: layout.args, signal: control.aborted },
+    attemptId: attemptIdOf(start),
+    image: start.image,
+    command: layout.command,
+    args: layout.args,
+    signal: control.aborted,
     hooks: {
       onBuilding: () => hooks.onPhase(AttemptPhase.BUILDING),
       onWarning: (remark) => control.warnings.push(remark),
@@ -166,7 +170,9 @@ async function describeEnd(attempt: Attempt, layout: AttemptLayout, end: TaskEnd
   if (end.kind === "lost") return lost("what watched the task was killed");
   if (end.code !== 0 || end.signal !== 0) return describeExit(attempt, end);
   const outputs = await collectOutputs({
-    ...{ start, layout, directories: attempt.directories },
+    start,
+    layout,
+    directories: attempt.directories,
     sink: outputSink(attempt),
   });
   return succeeded(outputs);
@@ -215,7 +221,8 @@ function describeExit({ directories }: Attempt, end: TaskExit): Finish {
       ? { reason: "EXIT_CODE", message: `the task ended with exit code ${end.code}${suffix}` }
       : { reason: "SIGNAL", message: `the task was ended by signal ${end.signal}${suffix}` };
   return {
-    ...{ state: AttemptState.FAILED, error },
+    state: AttemptState.FAILED,
+    error,
     ...(end.signal === 0 ? { exitCode: end.code } : { signal: end.signal }),
   };
 }

@@ -150,10 +150,18 @@ global.proxy="http://proxy:3128"
 `);
     assert.deepEqual(installerSettings(settings), {
       flags: [
-        ...["--default-index", "https://one/simple"],
-        ...["--index", "https://two/simple", "--index", "https://three/simple"],
-        ...["--find-links", "/wheels"],
-        ...["--allow-insecure-host", "one", "--allow-insecure-host", "two"],
+        "--default-index",
+        "https://one/simple",
+        "--index",
+        "https://two/simple",
+        "--index",
+        "https://three/simple",
+        "--find-links",
+        "/wheels",
+        "--allow-insecure-host",
+        "one",
+        "--allow-insecure-host",
+        "two",
       ],
       env: {
         HTTPS_PROXY: "http://proxy:3128",

@@ -109,7 +109,10 @@ export class Environments {
       this.#settings ??= this.#readSettings();
       await buildEnvironment(
         {
-          ...{ uv, kfpWheel, run, settings: await this.#settings },
+          uv,
+          kfpWheel,
+          run,
+          settings: await this.#settings,
           env: Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
           cacheDirectory: join(directory, ".uv-cache"),
           onRemark: hooks.onRemark,
@@ -133,7 +136,8 @@ export class Environments {
     const { python, env } = this.#options;
     try {
       const { stdout } = await execute(python, ["-m", "pip", "config", "list"], {
-        ...{ env, timeout: PIP_CONFIG_TIMEOUT_MS },
+        env,
+        timeout: PIP_CONFIG_TIMEOUT_MS,
       });
       return installerSettings(parsePipConfig(stdout));
     } catch {

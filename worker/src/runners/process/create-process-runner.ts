@@ -18,25 +18,45 @@ export async function createProcessRunner(
   mkdirSync(zygotes, { recursive: true, mode: 0o700 });
   const hostPath = hostPathOf(config.env.PATH ?? "");
   const interpreters = await findInterpreters({
-    ...{ preferred: config.python, path: config.env.PATH ?? "" },
-    ...{ userHome: config.env.HOME ?? homedir(), pyenvRoot: config.env.PYENV_ROOT },
+    preferred: config.python,
+    path: config.env.PATH ?? "",
+    userHome: config.env.HOME ?? homedir(),
+    pyenvRoot: config.env.PYENV_ROOT,
   });
   const python = interpreters[0]?.path ?? config.python;
   const zygoteEnv = {
-    ...{ PATH: hostPath, HOME: zygotes, TZ: "UTC", LANG: "C.UTF-8", LC_ALL: "C.UTF-8" },
-    ...{ PYTHONUNBUFFERED: "1", TIDEMILL_HOME: config.env.TIDEMILL_HOME ?? "" },
+    PATH: hostPath,
+    HOME: zygotes,
+    TZ: "UTC",
+    LANG: "C.UTF-8",
+    LC_ALL: "C.UTF-8",
+    PYTHONUNBUFFERED: "1",
+    TIDEMILL_HOME: config.env.TIDEMILL_HOME ?? "",
   };
   const shared = {
-    ...{ ahead: config.slots + 1, env: zygoteEnv, log },
+    ahead: config.slots + 1,
+    env: zygoteEnv,
+    log,
     ...(zygoteIdleMs === undefined ? {} : { idleMs: zygoteIdleMs }),
   };
   const launcher = new Launcher({ python, directory: zygotes, ...shared });
   const environments = new Environments({
-    ...{ directory: join(config.home, "environments"), uv: config.uv, kfpWheel: config.kfpWheel },
-    ...{ python, env: config.env, log, run: (argv, env) => launcher.runHelper(argv, env) },
+    directory: join(config.home, "environments"),
+    uv: config.uv,
+    kfpWheel: config.kfpWheel,
+    python,
+    env: config.env,
+    log,
+    run: (argv, env) => launcher.runHelper(argv, env),
   });
   return new ProcessRunner({
-    ...{ launcher, environments, interpreters, ahead: config.slots + 1, hostPath, zygoteEnv, log },
+    launcher,
+    environments,
+    interpreters,
+    ahead: config.slots + 1,
+    hostPath,
+    zygoteEnv,
+    log,
     ...(zygoteIdleMs === undefined ? {} : { zygoteIdleMs }),
   });
 }

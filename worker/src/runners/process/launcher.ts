@@ -56,7 +56,11 @@ export class Launcher {
     const output = join(scratch, "output");
     try {
       const end = await this.run(`helper-${randomUUID()}`, {
-        ...{ argv, env, directory: this.#directory, stdoutPath: output, stderrPath: output },
+        argv,
+        env,
+        directory: this.#directory,
+        stdoutPath: output,
+        stderrPath: output,
         onStarted: () => undefined,
       });
       const text = await readFile(output, "utf8");

@@ -104,8 +104,12 @@ export class ProcessRunner implements Runner {
     if (known !== undefined) return known;
     const { ahead, zygoteEnv, log, zygoteIdleMs } = this.#options;
     const keeper = new ZygoteKeeper({
-      ...{ python: environment.python, directory: environment.directory },
-      ...{ component: true, ahead, env: zygoteEnv, log },
+      python: environment.python,
+      directory: environment.directory,
+      component: true,
+      ahead,
+      env: zygoteEnv,
+      log,
       ...(zygoteIdleMs === undefined ? {} : { idleMs: zygoteIdleMs }),
     });
     this.#keepers.set(environment.digest, keeper);
@@ -128,7 +132,11 @@ export class ProcessRunner implements Runner {
       mkdirSync(packagesDirectory(directory));
       const modulesFile = join(directory, MODULES_FILE);
       const payload = {
-        ...{ mode: "component", cwd: directory, source: component.source, args, modulesFile },
+        mode: "component",
+        cwd: directory,
+        source: component.source,
+        args,
+        modulesFile,
         mounts: request.mounts,
         // As the SDK's own script sets it.
         env: { ...env, _KFP_RUNTIME: "true" },

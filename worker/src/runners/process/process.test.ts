@@ -50,8 +50,10 @@ describe("a command", () => {
 describe("a task's variables", () => {
   it("are a container's and the declared ones, which win", () => {
     const env = taskEnvironment({
-      ...{ directory: "/work", declared: { TZ: "Europe/Oslo", PYTHONPATH: "/mine" } },
-      ...{ hostPath: "/usr/bin", binDirectory: "/env/bin" },
+      directory: "/work",
+      declared: { TZ: "Europe/Oslo", PYTHONPATH: "/mine" },
+      hostPath: "/usr/bin",
+      binDirectory: "/env/bin",
     });
     assert.equal(env.PATH, "/env/bin:/usr/bin");
     assert.equal(env.TZ, "Europe/Oslo");

@@ -141,8 +141,11 @@ export class Zygote {
       case "exited": {
         const { code, signal, stdout, stderr } = event;
         this.#finish(event.id, {
-          ...{ kind: "exited", code, signal },
-          ...{ stdoutBytes: stdout, stderrBytes: stderr },
+          kind: "exited",
+          code,
+          signal,
+          stdoutBytes: stdout,
+          stderrBytes: stderr,
         });
         break;
       }
