@@ -6,6 +6,7 @@ import type { Json, TestMesh } from "./test-mesh.ts";
 export const pipelines = {
   demo: "examples/simple-ml-workflow/pipeline.yaml",
   paths: "examples/simple-ml-workflow-paths/pipeline.yaml",
+  chain: "e2e/pipelines/chain/pipeline.yaml",
   handover: "e2e/pipelines/handover/pipeline.yaml",
   slow: "e2e/pipelines/slow/pipeline.yaml",
   sumOfSquares: "e2e/pipelines/sum-of-squares/pipeline.yaml",

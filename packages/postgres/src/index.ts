@@ -6,7 +6,7 @@ export { type ConnectionSettings, createDatabase, type Database } from "./databa
 export { createGroupCommit, type GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 export { createLeadership, type LeadershipOptions } from "./leadership.ts";
 export { isConnectionLoss, mapError, onUnique } from "./map-error.ts";
-export { type MigrationSource, migrate } from "./migrate.ts";
+export { MIGRATION_LEDGER_SQL, type MigrationSource, migrate } from "./migrate.ts";
 export * from "./once.ts";
 export * from "./page.ts";
 export * from "./page-tokens.ts";

@@ -33,7 +33,8 @@ const LOCK_KEY = 7_164_390_112;
 
 const filePattern = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
-const createTable = `
+/** Makes the table that says which files were applied. */
+export const MIGRATION_LEDGER_SQL = `
   create table if not exists schema_migrations (
     source text not null,
     number integer not null,
@@ -68,7 +69,7 @@ export async function migrate(
   await database.transaction(
     async (tx) => {
       await tx.query(lockMigrations, [LOCK_KEY]);
-      await tx.execute(createTable);
+      await tx.execute(MIGRATION_LEDGER_SQL);
     },
     { unlimited: true },
   );

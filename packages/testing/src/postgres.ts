@@ -36,6 +36,13 @@ export interface StartPostgresOptions {
   readonly fsync?: boolean;
 }
 
+/** A server of a database directory that is there already. */
+export interface ServedPostgres {
+  readonly port: number;
+  /** In order, everything on disk. */
+  stop(): Promise<void>;
+}
+
 /** The superuser's URL of a server that a whole test run shares. */
 export const TEST_POSTGRES_VARIABLE = "TIDEMILL_TEST_POSTGRES_URL";
 const START_TIMEOUT_MS = 30_000;
@@ -65,6 +72,16 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     },
     stop: () => server.end("SIGINT"),
   };
+}
+
+/** Serves the databases of a home whose mesh is down, on a free port. */
+export async function servePostgres(
+  site: PostgresSite,
+  { fsync }: { readonly fsync: boolean },
+): Promise<ServedPostgres> {
+  const port = await freePort();
+  const server = await startReady(site, { port, connectionsMax: CONNECTIONS_MAX, fsync });
+  return { port, stop: () => server.end("SIGINT") };
 }
 
 async function createSite(): Promise<PostgresSite> {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { RELEASED_CONTRACT } from "./checks.ts";
@@ -5,8 +6,8 @@ import { installed, root } from "./root.ts";
 import { runProcess } from "./run-process.ts";
 
 /**
- * `npm run release`: the version stands in every package and in the changelog, and the contract of
- * this version becomes the one that later ones may not break.
+ * `npm run release`: the version stands in every package and in the changelog, a home of it is kept
+ * for later versions to open, and its contract becomes the one that they may not break.
  */
 async function problems(): Promise<string[]> {
   const found: string[] = [];
@@ -14,6 +15,9 @@ async function problems(): Promise<string[]> {
   const changelog = await readFile(join(root, "CHANGELOG.md"), "utf8");
   if (!new RegExp(`^## \\[?${version.replaceAll(".", "\\.")}\\]?`, "m").test(changelog)) {
     found.push(`CHANGELOG.md has no heading for ${version}`);
+  }
+  if (!existsSync(join(root, "e2e/homes", version))) {
+    found.push(`e2e/homes has no home of ${version}: make it with node e2e/homes/make-home.ts`);
   }
   const { output } = await runProcess(["git", "ls-files", "*/package.json"]);
   for (const path of output.trim().split("\n")) {

@@ -7,7 +7,12 @@ import { copyPostgres, installedPostgres } from "../servers/postgres-binaries.ts
 import { initPostgres, type PostgresSite, runSingleUser } from "../servers/postgres-server.ts";
 import { canEnter, postgresUser } from "../servers/postgres-user.ts";
 import type { UnixUser } from "../servers/process-plan.ts";
-import { type Credentials, databaseServices, readSecret } from "./credentials.ts";
+import {
+  type Credentials,
+  type DatabaseService,
+  databaseServices,
+  readSecret,
+} from "./credentials.ts";
 import type { HomeLayout } from "./home-layout.ts";
 import { writeFileDurably } from "./write-file-durably.ts";
 
@@ -22,13 +27,14 @@ interface Location {
 }
 
 /**
- * The Postgres of a home, initialised, with a role and a database for each service. Where we are
- * root and the Postgres user cannot enter the home, the data and, if need be, a copy of the
- * binaries lie in a directory of that user's outside it.
+ * The Postgres of a home, initialised, with a role and a database for each of the services; what is
+ * there stays as it is. Where we are root and the Postgres user cannot enter the home, the data
+ * and, if need be, a copy of the binaries lie in a directory of that user's outside it.
  */
 export async function preparePostgres(
   layout: HomeLayout,
   credentials: Credentials,
+  services: readonly DatabaseService[] = databaseServices,
 ): Promise<PostgresSite> {
   const user = postgresUser();
   const directory = await postgresDirectory(layout, user);
@@ -43,7 +49,7 @@ export async function preparePostgres(
     env: { TIDEMILL_HOME: layout.root },
   };
   await initPostgres(site, await readSecret(credentials.postgresSuperuser), { fsync: true });
-  await ensureDatabases(layout, site, credentials);
+  await ensureDatabases(layout, site, { credentials, services });
   return site;
 }
 
@@ -107,16 +113,16 @@ function locationPath(layout: HomeLayout): string {
 async function ensureDatabases(
   layout: HomeLayout,
   site: PostgresSite,
-  credentials: Credentials,
+  wanted: { readonly credentials: Credentials; readonly services: readonly DatabaseService[] },
 ): Promise<void> {
   const path = join(layout.postgres, "databases.json");
   const prepared: string[] = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : [];
-  const missing = databaseServices.filter((service) => !prepared.includes(service));
+  const missing = wanted.services.filter((service) => !prepared.includes(service));
   if (missing.length === 0) return;
   const statements: string[] = [];
   for (const service of missing) {
     const name = databaseName(service);
-    const password = await readSecret(credentials.postgres[service]);
+    const password = await readSecret(wanted.credentials.postgres[service]);
     statements.push(
       `create role ${name} login`,
       `alter role ${name} password '${password}'`,
