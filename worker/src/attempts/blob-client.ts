@@ -57,7 +57,7 @@ export class BlobClient {
     const response = await this.#send("GET", { namespace, digest });
     const parts: Buffer[] = [];
     let sizeBytes = 0;
-    for await (const part of response as AsyncIterable<Buffer>) {
+    for await (const part of received(response)) {
       sizeBytes += part.length;
       if (sizeBytes > sizeBytesMax) {
         response.destroy();
@@ -76,8 +76,16 @@ export class BlobClient {
     const response = await this.#send("GET", blob);
     const hash = createHash("sha256");
     response.on("data", (part: Buffer) => hash.update(part));
-    const mode = executable ? 0o755 : 0o644;
-    await pipeline(response, createWriteStream(path, { flags: "wx", mode }));
+    const file = createWriteStream(path, { flags: "wx", mode: executable ? 0o755 : 0o644 });
+    let broken: "download" | "disk" | undefined;
+    // Whichever breaks first is the cause: a pipeline then breaks the other.
+    response.once("error", () => (broken ??= "download"));
+    file.once("error", () => (broken ??= "disk"));
+    try {
+      await pipeline(response, file);
+    } catch (error) {
+      throw broken === "download" ? away(error) : error;
+    }
     requireDigest(digest, hash.digest("hex"));
   }
 
@@ -138,7 +146,15 @@ function requireDigest(wanted: string, found: string): void {
   throw new IntegrityError("DIGEST_MISMATCH", `blob ${wanted} arrived as ${found}`);
 }
 
-function away(error: Error): UnavailableError {
+async function* received(response: IncomingMessage): AsyncGenerator<Buffer, void> {
+  try {
+    yield* response as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw away(error);
+  }
+}
+
+function away(error: unknown): UnavailableError {
   return new UnavailableError("artifacts", `artifacts is away: ${messageOf(error)}`, {
     cause: error,
   });

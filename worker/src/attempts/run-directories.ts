@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidError } from "@tidemill/errors";
-import type { LocalDirectories } from "./local-paths.ts";
+import { isInside, type LocalDirectories } from "./local-paths.ts";
 
 /** Where one attempt keeps what it needs. */
 export interface AttemptDirectories extends LocalDirectories {
@@ -38,16 +38,23 @@ export class RunDirectories {
     return directories;
   }
 
-  /** Calls `download` unless that content is at `path` already; once for many that ask together. */
+  /**
+   * Calls `download` unless that content is at `path` already; once for many that ask together. A
+   * path outside of the run's directory is one that user code chose: what is there is left alone.
+   */
   async stage(
     runId: string,
     path: string,
     digest: string,
     download: () => Promise<void>,
   ): Promise<void> {
-    if (this.#contents.get(runId)?.get(path) === digest) return;
-    const running = this.#staging.get(path);
-    if (running !== undefined) return await running;
+    for (;;) {
+      if (this.#contents.get(runId)?.get(path) === digest) return;
+      const running = this.#staging.get(path);
+      if (running === undefined) break;
+      await running;
+    }
+    if (!isInside(path, this.#runDirectory(runId)) && existsSync(path)) return;
     const staging = download().then(() => this.keep(runId, path, digest));
     this.#staging.set(path, staging);
     try {
@@ -81,11 +88,13 @@ export class RunDirectories {
     }
   }
 
-  /** Removes runs that nobody has touched for RUN_AGE_MS_MAX. */
+  /** Removes runs of which no attempt began for RUN_AGE_MS_MAX. */
   async removeOld(nowMs: number): Promise<void> {
-    for (const name of readdirSync(this.#root)) {
-      const { mtimeMs } = statSync(join(this.#root, name));
-      if (nowMs - mtimeMs > RUN_AGE_MS_MAX) await this.remove(name);
+    for (const name of readdirSync(this.#root).filter((found) => SAFE_ID.test(found))) {
+      const touchedMs = [join(this.#root, name), join(this.#root, name, "attempts")].map(
+        (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+      );
+      if (nowMs - Math.max(...touchedMs) > RUN_AGE_MS_MAX) await this.remove(name);
     }
   }
 
