@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { tempDir } from "@tidemill/testing";
+import { buildEnvironment } from "./build-environment.ts";
 import { chooseInterpreter } from "./choose-interpreter.ts";
 import { environmentSpec } from "./environment-spec.ts";
 import { meaningOf } from "./image-table.ts";
@@ -149,29 +152,46 @@ install.find-links='/wheels'
 global.proxy="http://proxy:3128"
 `);
     assert.deepEqual(installerSettings(settings), {
-      flags: [
-        "--default-index",
-        "https://one/simple",
-        "--index",
-        "https://two/simple",
-        "--index",
-        "https://three/simple",
-        "--find-links",
-        "/wheels",
-        "--allow-insecure-host",
-        "one",
-        "--allow-insecure-host",
-        "two",
-      ],
+      flags: ["--allow-insecure-host", "one", "--allow-insecure-host", "two"],
+      indexUrl: "https://one/simple",
+      extraIndexUrls: ["https://two/simple", "https://three/simple"],
       env: {
+        UV_FIND_LINKS: "/wheels",
         HTTPS_PROXY: "http://proxy:3128",
         HTTP_PROXY: "http://proxy:3128",
         ALL_PROXY: "http://proxy:3128",
         SSL_CERT_FILE: "/certs/ca.pem",
         UV_HTTP_TIMEOUT: "180",
       },
-      manyIndexes: true,
     });
+  });
+
+  it("reach uv without a password in its arguments, which every user of a machine can read", async () => {
+    const settings = installerSettings(
+      new Map([
+        ["index-url", "https://me:secret1@one/simple"],
+        ["extra-index-url", "https://me:secret2@two/simple"],
+        ["find-links", "https://me:secret3@wheels/"],
+      ]),
+    );
+    const calls: { args: readonly string[]; env: Readonly<Record<string, string>> }[] = [];
+    const uv = async (args: readonly string[], variables = {}) => {
+      calls.push({ args, env: { ...settings.env, ...variables } });
+    };
+    const plan = {
+      steps: [{ requirements: ["x"], noDeps: false }],
+      index: { ...noInstall.index, extraIndexUrls: ["https://me:secret4@three/simple"] },
+    };
+    const spec = environmentSpec({ path: "/no/python", version: "3.11.7" }, plan, "kfp.whl");
+    const directory = join(tempDir("environment"), "made");
+    await buildEnvironment({ uv, kfpWheel: "/kfp.whl", settings }, spec, directory);
+    assert.doesNotMatch(calls.flatMap(({ args }) => args).join(" "), /secret/);
+    const install = calls.find(({ args }) => args.includes("x"));
+    assert.equal(install?.env.UV_DEFAULT_INDEX, "https://me:secret1@one/simple");
+    const indexes = "https://me:secret2@two/simple https://me:secret4@three/simple";
+    assert.equal(install?.env.UV_INDEX, indexes);
+    assert.equal(install?.env.UV_FIND_LINKS, "https://me:secret3@wheels/");
+    assert.ok(install?.args.join(" ").includes("--index-strategy unsafe-best-match"));
   });
 
   it("come from variables where there is no pip to ask", () => {

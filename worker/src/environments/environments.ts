@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { StateError } from "@tidemill/errors";
 import type { Logger } from "@tidemill/telemetry";
-import { buildEnvironment, type InstallerCommand, pythonIn } from "./build-environment.ts";
+import { buildEnvironment, pythonIn } from "./build-environment.ts";
 import type { Interpreter } from "./choose-interpreter.ts";
 import { type EnvironmentSpec, environmentSpec } from "./environment-spec.ts";
 import { withFileLock } from "./file-lock.ts";
@@ -15,6 +15,7 @@ import {
   parsePipConfig,
   pipVariables,
 } from "./pip-settings.ts";
+import { createUv, type InstallerCommand } from "./uv.ts";
 
 const execute = promisify(execFile);
 
@@ -107,19 +108,16 @@ export class Environments {
       if (other !== undefined) return other;
       const startedMs = performance.now();
       this.#settings ??= this.#readSettings();
-      await buildEnvironment(
-        {
-          uv,
-          kfpWheel,
-          run,
-          settings: await this.#settings,
-          env: Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
-          cacheDirectory: join(directory, ".uv-cache"),
-          onRemark: hooks.onRemark,
-        },
-        spec,
-        target,
-      );
+      const settings = await this.#settings;
+      const installer = createUv({
+        program: uv,
+        cacheDirectory: join(directory, ".uv-cache"),
+        env: Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name))),
+        settings: settings.env,
+        run,
+        onRemark: hooks.onRemark,
+      });
+      await buildEnvironment({ uv: installer, kfpWheel, settings }, spec, target);
       const description = { python: spec.interpreter.version, steps: spec.plan.steps };
       writeFileSync(join(target, READY_FILE), JSON.stringify(description));
       const durationMs = Math.round(performance.now() - startedMs);

@@ -1,9 +1,10 @@
 /** pip's settings that say where packages come from, as uv takes them. */
 export interface InstallerSettings {
+  /** Addresses, which may hold a password, are no flags: arguments are no secret. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Whether there is more than one index. */
-  readonly manyIndexes: boolean;
+  readonly indexUrl?: string;
+  readonly extraIndexUrls: readonly string[];
 }
 
 type Setting = readonly [key: string, value: string];
@@ -41,11 +42,10 @@ export function installerSettings(settings: ReadonlyMap<string, string>): Instal
   const flags: string[] = [];
   const env: Record<string, string> = {};
   const each = (key: string) => (settings.get(key) ?? "").split(/\s+/).filter(Boolean);
-  const extra = each("extra-index-url");
+  const extraIndexUrls = each("extra-index-url");
   const indexUrl = settings.get("index-url");
-  if (indexUrl) flags.push("--default-index", indexUrl);
-  for (const url of extra) flags.push("--index", url);
-  for (const place of each("find-links")) flags.push("--find-links", place);
+  const places = each("find-links");
+  if (places.length > 0) env.UV_FIND_LINKS = places.join(",");
   for (const host of each("trusted-host")) flags.push("--allow-insecure-host", host);
   for (const file of each("constraint")) flags.push("--constraints", file);
   if (isTrue(settings.get("no-index"))) flags.push("--no-index");
@@ -60,7 +60,7 @@ export function installerSettings(settings: ReadonlyMap<string, string>): Instal
   if (timeoutS > 0) env.UV_HTTP_TIMEOUT = String(Math.ceil(timeoutS));
   const retries = Number(settings.get("retries"));
   if (Number.isInteger(retries) && retries > 0) env.UV_HTTP_RETRIES = String(retries);
-  return { flags, env, manyIndexes: extra.length > 0 };
+  return indexUrl ? { flags, env, indexUrl, extraIndexUrls } : { flags, env, extraIndexUrls };
 }
 
 function isTrue(value: string | undefined): boolean {

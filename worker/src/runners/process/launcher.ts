@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InstallerResult } from "../../environments/build-environment.ts";
+import type { InstallerResult } from "../../environments/uv.ts";
 import type { RunRequest, TaskEnd } from "../runner.ts";
 import type { Zygote } from "./zygote.ts";
 import { ZygoteKeeper, type ZygoteKeeperOptions } from "./zygote-keeper.ts";
