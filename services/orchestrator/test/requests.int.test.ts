@@ -218,7 +218,12 @@ describe("requests", () => {
   it("takes a specification by its digest, and large values by blobs", async () => {
     const bytes = Buffer.from(specBytes(withInput));
     const digest = createHash("sha256").update(bytes).digest("hex");
-    blobs.set(digest, bytes);
+    blobs.set(`blobs/${digest}`, bytes);
+    const validated = await orchestrator.pipelines.validatePipeline({
+      namespace: "blobs",
+      source: { source: { case: "specDigest", value: digest } },
+    });
+    assert.equal(validated.parameters.length, 1);
     const text = JSON.stringify("x".repeat(70_000));
     const { run } = await orchestrator.runs.createRun({
       namespace: "blobs",
@@ -235,7 +240,8 @@ describe("requests", () => {
     const start = worker.started.find(({ attempt }) => attempt?.runId === run.id);
     const value = start?.inputParameters.x?.value;
     assert(value?.case === "blob");
-    assert.equal(blobs.get(value.value.digest)?.toString(), text);
+    // Where the worker looks, which reads blobs of the run's namespace alone.
+    assert.equal(blobs.get(`blobs/${value.value.digest}`)?.toString(), text);
     await worker.stop();
   });
 
@@ -247,7 +253,7 @@ describe("requests", () => {
     await assert.rejects(create("0".repeat(64)), (error) => {
       return error instanceof InvalidError && error.reason === "BLOB_NOT_FOUND";
     });
-    blobs.set("1".repeat(64), Buffer.from("something else"));
+    blobs.set(`default/${"1".repeat(64)}`, Buffer.from("something else"));
     await assert.rejects(create("1".repeat(64)), /came with other bytes/);
   });
 
@@ -360,12 +366,13 @@ describe("requests", () => {
   }
 });
 
-/** What the orchestrator uses of the artifact service's HTTP routes. */
+/** What the orchestrator uses of the artifact service's HTTP routes: blobs by namespace/digest. */
 async function startBlobServer(blobs: Map<string, Buffer>): Promise<Server> {
   const server = createServer((request, response) => {
-    const digest = request.url?.split("/").at(-1) ?? "";
+    const namespace = request.headers["x-tidemill-namespace"] ?? "default";
+    const key = `${namespace}/${request.url?.split("/").at(-1)}`;
     if (request.method !== "PUT") {
-      const found = blobs.get(digest);
+      const found = blobs.get(key);
       response.statusCode = found === undefined ? 404 : 200;
       response.end(found);
       return;
@@ -373,7 +380,7 @@ async function startBlobServer(blobs: Map<string, Buffer>): Promise<Server> {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      blobs.set(digest, Buffer.concat(chunks));
+      blobs.set(key, Buffer.concat(chunks));
       response.statusCode = 201;
       response.end();
     });

@@ -45,6 +45,7 @@ export function createRun(
     const prepared = await prepare(context, command, caller.createdBy);
     const parameters = await place(
       context,
+      command.namespace,
       resolveRunParameters(prepared.plan, command.parameters),
     );
     return context.engine.runs.create(
@@ -103,6 +104,7 @@ async function prepare(
 /** Values too large for a row are put to the artifact service. */
 async function place(
   { blobs }: Pick<OperationContext, "blobs">,
+  namespace: string,
   parameters: Readonly<Record<string, ParameterValue>>,
 ): Promise<Parameters> {
   const placed: Record<string, ParameterValue> = {};
@@ -113,7 +115,7 @@ async function place(
       placed[name] = value;
       bytesTogether += sizeBytes;
     } else {
-      const digest = await blobs.put(Buffer.from(value.json, "utf8"));
+      const digest = await blobs.put(namespace, Buffer.from(value.json, "utf8"));
       placed[name] = { kind: "blob", digest, sizeBytes };
     }
   }

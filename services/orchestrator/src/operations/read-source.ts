@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@tidemill/config";
 import { SPEC_BYTES_MAX } from "../domain/limits.ts";
 import { compilePlan, type Plan } from "../domain/plan.ts";
 import { type LoadedSpec, loadSpec } from "../specs/load-spec.ts";
@@ -9,7 +10,10 @@ import type { OperationContext } from "./operation-context.ts";
 /** A specification, sent whole or by the digest of a blob of the artifact service. */
 export type SpecSource =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "digest"; readonly digest: string };
+  | { readonly kind: "digest"; readonly namespace: string; readonly digest: string };
+
+/** Rows of specifications are shared by all namespaces, and so are the bytes of large ones. */
+const SPECS_NAMESPACE = DEFAULT_NAMESPACE;
 
 export interface ReadSource extends LoadedSpec {
   readonly bytes: Uint8Array;
@@ -21,7 +25,9 @@ export async function readSource(
   source: SpecSource,
 ): Promise<ReadSource> {
   const bytes =
-    source.kind === "bytes" ? source.bytes : await blobs.get(source.digest, SPEC_BYTES_MAX);
+    source.kind === "bytes"
+      ? source.bytes
+      : await blobs.get(source.namespace, source.digest, SPEC_BYTES_MAX);
   return { ...(await loadSpec(bytes)), bytes };
 }
 
@@ -34,7 +40,7 @@ export async function specRecordOf(
   { bytes, digest, pipelineName }: ReadSource,
 ): Promise<SpecRecord> {
   const isInline = bytes.byteLength <= SPEC_INLINE_BYTES_MAX;
-  if (!isInline) await blobs.put(bytes);
+  if (!isInline) await blobs.put(SPECS_NAMESPACE, bytes);
   return {
     digest,
     sizeBytes: bytes.byteLength,
@@ -50,7 +56,7 @@ export async function readKeptSpec(
   digest: string,
 ): Promise<Uint8Array> {
   const { content, sizeBytes } = await loadSpecRow(database, digest);
-  return content ?? (await blobs.get(digest, sizeBytes));
+  return content ?? (await blobs.get(SPECS_NAMESPACE, digest, sizeBytes));
 }
 
 /** The plan of a specification that was just read; later runs of it find it in memory. */

@@ -121,9 +121,12 @@ export function pipelineParameterToProto(
 }
 
 /** Of a request that was validated: it carries one or the other. */
-export function sourceFromProto(message: PipelineSource | undefined): SpecSource {
+export function sourceFromProto(
+  message: PipelineSource | undefined,
+  namespace: string,
+): SpecSource {
   const source = message?.source;
-  if (source?.case === "specDigest") return { kind: "digest", digest: source.value };
+  if (source?.case === "specDigest") return { kind: "digest", namespace, digest: source.value };
   return { kind: "bytes", bytes: source?.value ?? new Uint8Array() };
 }
 

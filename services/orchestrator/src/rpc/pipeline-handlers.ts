@@ -38,14 +38,15 @@ export function pipelineHandlers(ctx: OperationContext): ServiceBinding {
     async uploadPipeline(request, context) {
       const caller = callerOf(PipelineService.method.uploadPipeline, request, context);
       const { name, description, versionName } = request;
+      const namespace = requireNamespace(request.namespace);
       const uploaded = await uploadPipeline(
         ctx,
         {
-          namespace: requireNamespace(request.namespace),
+          namespace,
           name,
           description,
           versionName,
-          source: sourceFromProto(request.source),
+          source: sourceFromProto(request.source, namespace),
         },
         caller,
       );
@@ -58,14 +59,15 @@ export function pipelineHandlers(ctx: OperationContext): ServiceBinding {
     async uploadPipelineVersion(request, context) {
       const caller = callerOf(PipelineService.method.uploadPipelineVersion, request, context);
       const { pipelineId, name, description } = request;
+      const namespace = requireNamespace(request.namespace);
       const uploaded = await uploadPipelineVersion(
         ctx,
         {
-          namespace: requireNamespace(request.namespace),
+          namespace,
           pipelineId,
           name,
           description,
-          source: sourceFromProto(request.source),
+          source: sourceFromProto(request.source, namespace),
         },
         caller,
       );
@@ -97,7 +99,8 @@ export function pipelineHandlers(ctx: OperationContext): ServiceBinding {
     },
     listPipelineVersions: (request) => versionPage(ctx, request),
     async validatePipeline(request) {
-      const source = await readSource(ctx, sourceFromProto(request.source));
+      const namespace = requireNamespace(request.namespace);
+      const source = await readSource(ctx, sourceFromProto(request.source, namespace));
       const plan = planOf(ctx, source);
       return {
         pipelineName: source.pipelineName,

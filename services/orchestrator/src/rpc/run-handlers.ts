@@ -72,13 +72,14 @@ export function runHandlers(ctx: RunHandlersContext): ServiceBinding {
 
 function createFromProto(request: CreateRunRequest): CreateRun {
   const { pipeline } = request;
+  const namespace = requireNamespace(request.namespace);
   return {
-    namespace: requireNamespace(request.namespace),
+    namespace,
     name: request.name,
     from:
       pipeline.case === "pipelineVersionId"
         ? { kind: "version", pipelineVersionId: pipeline.value }
-        : { kind: "source", source: sourceFromProto(pipeline.value) },
+        : { kind: "source", source: sourceFromProto(pipeline.value, namespace) },
     parameters: request.parametersJson,
     pipelineRoot: request.pipelineRoot,
   };

@@ -3,35 +3,40 @@ import { IntegrityError, InvalidError, QuotaError, UnavailableError } from "@tid
 
 /** A blob of this size is sent or read within the time, or the artifact service counts as away. */
 const TIMEOUT_MS = 60_000;
+const NAMESPACE_HEADER = "x-tidemill-namespace";
 
-/** Content-addressed bytes at the artifact service. */
+/** Content-addressed bytes at the artifact service, each in the namespace it was put to. */
 export interface ArtifactBlobs {
   /** Keeps bytes and answers their digest. */
-  put(bytes: Uint8Array): Promise<string>;
+  put(namespace: string, bytes: Uint8Array): Promise<string>;
   /**
    * The blob of a digest, verified. Throws InvalidError BLOB_NOT_FOUND when there is none, and
    * QuotaError when it is larger than `bytesMax`.
    */
-  get(digest: string, bytesMax: number): Promise<Uint8Array>;
+  get(namespace: string, digest: string, bytesMax: number): Promise<Uint8Array>;
 }
 
 export function createArtifactBlobs(options: { readonly baseUrl: string }): ArtifactBlobs {
   const urlOf = (digest: string) => `${options.baseUrl}/v1/blobs/${digest}`;
 
   return {
-    async put(bytes) {
+    async put(namespace, bytes) {
       const digest = createHash("sha256").update(bytes).digest("hex");
       const response = await call(urlOf(digest), {
         method: "PUT",
-        headers: { "content-type": "application/octet-stream" },
+        headers: {
+          "content-type": "application/octet-stream",
+          [NAMESPACE_HEADER]: namespace,
+        },
         body: new Uint8Array(bytes),
       });
       const text = await response.text();
       if (!response.ok) throw away(`answered ${response.status} to a blob: ${text}`);
       return digest;
     },
-    async get(digest, bytesMax) {
-      const response = await call(urlOf(digest), {});
+    async get(namespace, digest, bytesMax) {
+      const headers = { [NAMESPACE_HEADER]: namespace };
+      const response = await call(urlOf(digest), { headers });
       if (response.status === 404) {
         await response.body?.cancel();
         throw blobMissing(digest);
