@@ -191,9 +191,23 @@ describe("a start that cannot be", { timeout: TIMEOUT_MS }, () => {
     const entries = options.entries ?? { artifacts: "", orchestrator: "", worker: "" };
     await assert.rejects(startMesh({ ...options, entries: { ...entries, artifacts: broken } }), {
       reason: "PROCESS_FAILED",
-      message: /artifacts did not start \(exit code 1\).*artifacts\.log.*no luck/s,
+      message: /artifacts did not start \(exit code 1\).*no luck.*artifacts\.log/s,
     });
     assert.deepEqual(processesOf(options.home), []);
+  });
+
+  it("says it in the words of the service, without the line of its log", async () => {
+    const options = await fakeMesh();
+    const broken = join(tempDir("broken"), "main.ts");
+    const entry = { level: "error", error: { stack: "Error\n  at x" }, message: 'no "luck"' };
+    const line = JSON.stringify(entry);
+    writeFileSync(broken, `console.log(${JSON.stringify(line)}); process.exitCode = 1;\n`);
+    const entries = options.entries ?? { artifacts: "", orchestrator: "", worker: "" };
+    const log = join(options.home, "logs", "orchestrator.log");
+    await assert.rejects(startMesh({ ...options, entries: { ...entries, orchestrator: broken } }), {
+      reason: "PROCESS_FAILED",
+      message: `orchestrator did not start (exit code 1): no "luck"\n  all it wrote is in ${log}`,
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { backoff, type Clock, type Service, wait } from "@tidemill/lifecycle";
 import type { Logger } from "@tidemill/telemetry/logger";
 import type { ProcessExit, ReapedProcess, Reaper, SpawnOptions } from "../reaper/reaper.ts";
 import type { ProcessPlan } from "../servers/process-plan.ts";
+import { lastWords } from "./last-words.ts";
 import type { ProcessName, ProcessState } from "./run-record.ts";
 
 /** What changed about a process, for the record. */
@@ -39,13 +40,10 @@ const RESTART_FIRST_MS = 200;
 const RESTART_MS_MAX = 10_000;
 /** One that served this long starts again without the delays of earlier failures. */
 const STEADY_MS = 30_000;
-const TAIL_LINES_MAX = 8;
-/** A stack frame: it says little to whoever waits for the mesh, and is in the log file. */
-const isFrame = /^\s+at /;
 
 /**
  * One process that is started again whenever it ends. `start` resolves when it serves, and throws
- * StateError PROCESS_FAILED with its last output when it never does.
+ * StateError PROCESS_FAILED with its last words when it never does.
  */
 export function superviseProcess(spec: ProcessSpec, context: SupervisionContext): Service {
   const { reaper, log, clock } = context;
@@ -145,10 +143,9 @@ export function superviseProcess(spec: ProcessSpec, context: SupervisionContext)
 
 function failedToStart(spec: ProcessSpec, exit: ProcessExit): StateError {
   const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
-  const lines = exit.tail.split("\n").filter((line) => line.trim() !== "" && !isFrame.test(line));
-  const tail = lines.slice(-TAIL_LINES_MAX).join("\n  ");
+  const words = lastWords(exit.tail) || "it wrote nothing";
   return new StateError(
     "PROCESS_FAILED",
-    `${spec.name} did not start (${how}); all it wrote is in ${spec.log}, last:\n  ${tail}`,
+    `${spec.name} did not start (${how}): ${words}\n  all it wrote is in ${spec.log}`,
   );
 }
