@@ -2,9 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { DescService } from "@bufbuild/protobuf";
-import { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
-import { EventService as ArtifactEvents } from "@tidemill/proto/tidemill/artifacts/v1/event_service_pb.ts";
-import { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
 import { EventService as RunEvents } from "@tidemill/proto/tidemill/orchestrator/v1/event_service_pb.ts";
 import { PipelineService } from "@tidemill/proto/tidemill/orchestrator/v1/pipeline_service_pb.ts";
 import { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
@@ -19,7 +16,6 @@ const DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 const blobPaths = ["/v1/blobs", `/v1/blobs/${DIGEST}`, "/v1/blobs/not-a-digest"];
 
 const orchestrator = [PipelineService, RunService, RunEvents, WorkerService];
-const artifacts = [ArtifactService, LogService, ArtifactEvents];
 
 function pathsOf(services: readonly DescService[]): string[] {
   return services.flatMap(({ typeName, methods }) =>
@@ -49,11 +45,6 @@ describe("a mesh under fuzz", () => {
     await fuzzRpcs({ ...options, services: [WorkerService], token });
   });
 
-  it("every RPC of artifacts", async () => {
-    const address = `127.0.0.1:${mesh.ports.artifactsGrpc}`;
-    await fuzzRpcs({ address, services: artifacts, seed: SEED, rssBytes: rss("artifacts") });
-  });
-
   it("every HTTP route of the orchestrator", async () => {
     const { orchestratorHttp: port, orchestratorGrpc } = mesh.ports;
     const paths = [...pathsOf(orchestrator), ...plainPaths];
@@ -61,9 +52,10 @@ describe("a mesh under fuzz", () => {
     await fuzzHttp({ address, port, paths, seed: SEED, rssBytes: rss("orchestrator") });
   });
 
-  it("every HTTP route of artifacts", async () => {
+  // Its RPCs are fuzzed by services/artifacts/test/fuzz.int.test.ts.
+  it("the plain routes of artifacts", async () => {
     const { artifactsHttp: port, artifactsGrpc } = mesh.ports;
-    const paths = [...pathsOf(artifacts), ...plainPaths, ...blobPaths];
+    const paths = [...plainPaths, ...blobPaths];
     const address = `127.0.0.1:${artifactsGrpc}`;
     await fuzzHttp({ address, port, paths, seed: SEED, rssBytes: rss("artifacts") });
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { eventually, tempDir } from "@tidemill/testing";
 import { findProcesses } from "../src/find-processes.ts";
-import { arePortsFree } from "../src/free-port-offset.ts";
+import { arePortsFree, freePortOffset } from "../src/free-port-offset.ts";
 import { root } from "../src/root.ts";
 import { runCommand } from "../src/run-command.ts";
 import { lendTools } from "../src/test-mesh.ts";
@@ -39,10 +39,13 @@ const blocks = documents()
   .flatMap(shellBlocks)
   .filter(({ text }) => text.trim() !== START && text.trim() !== ALREADY_RUNNING);
 
-// The commands are run as printed, so the mesh has to be where they look for it.
-const skip = (await arePortsFree(0)) ? false : "something holds a port of a mesh at offset 0";
+/** As printed, unless something holds a port of the mesh already: then all of them are moved. */
+const offset = (await arePortsFree(0)) ? 0 : await freePortOffset();
+const startArguments = offset === 0 ? [] : ["--", "--port-offset", String(offset)];
+const moved = (text: string) =>
+  text.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, (port) => String(Number(port) + offset));
 
-describe("every command block of the READMEs, as printed", { skip }, () => {
+describe("every command block of the READMEs, as printed", () => {
   const home = tempDir("readme");
   const env = { TIDEMILL_HOME: home };
   let started: ChildProcess;
@@ -51,7 +54,7 @@ describe("every command block of the READMEs, as printed", { skip }, () => {
   before(async () => {
     await lendTools(home);
     // A process group of its own, as a terminal gives to what is typed: Ctrl-C reaches all of it.
-    started = spawn("npm", ["start"], {
+    started = spawn("npm", ["start", ...startArguments], {
       cwd: root,
       detached: true,
       env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined },
@@ -83,7 +86,7 @@ describe("every command block of the READMEs, as printed", { skip }, () => {
   });
 
   for (const { file, line, text } of blocks) {
-    it(`${file}:${line}: ${text.trim().split("\n")[0]}`, () => succeed(text));
+    it(`${file}:${line}: ${text.trim().split("\n")[0]}`, () => succeed(moved(text)));
   }
 
   it("Ctrl-C ends npm start and everything it started", async () => {
