@@ -5,6 +5,9 @@ import { SetupFailure } from "./setup-failure.mjs";
 
 /** Patient with a slow registry, but not with one that does not answer at all. */
 const flags = [
+  // The checker and the platform's Node are among these, whatever NODE_ENV or npm's settings say.
+  "--include=dev",
+  "--include=optional",
   "--no-audit",
   "--no-fund",
   "--loglevel=http",

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -8,6 +16,7 @@ import { tempDir } from "@tidemill/testing";
 
 const source = fileURLToPath(new URL("..", import.meta.url));
 const UNAVAILABLE = 3;
+const RUN_MS_MAX = 60_000;
 
 interface Clone {
   readonly directory: string;
@@ -32,6 +41,7 @@ function makeClone(dependencies: Record<string, string>): Clone {
       spawnSync(process.execPath, ["tools/bootstrap/run.mjs", "entry.ts", "one", "two words"], {
         cwd: directory,
         encoding: "utf8",
+        timeout: RUN_MS_MAX,
         env: { ...process.env, TIDEMILL_HOME: join(directory, "home"), ...env },
       }),
   };
@@ -87,11 +97,48 @@ describe("bootstrap", () => {
     });
   }
 
+  const locks = [
+    { name: "whose number another process has by now", content: "1" },
+    { name: "that a full disk left empty", content: "" },
+  ];
+  for (const { name, content } of locks) {
+    it(`takes over the lock of an install ${name}`, () => {
+      rmSync(join(clone.directory, "node_modules"), { recursive: true });
+      writeFileSync(join(clone.directory, ".cache", "install.lock"), content);
+      const result = clone.run();
+      assert.equal(result.stdout, "one,two words\n", result.stderr);
+      assert.match(result.stderr, /waiting for another install of this clone/);
+      assert.equal(existsSync(join(clone.directory, ".cache", "install.lock")), false);
+    });
+  }
+
+  it("takes over the lock of a process that is gone at once", () => {
+    rmSync(join(clone.directory, "node_modules"), { recursive: true });
+    const gone = spawnSync(process.execPath, ["-p", "process.pid"], { encoding: "utf8" });
+    writeFileSync(join(clone.directory, ".cache", "install.lock"), gone.stdout.trim());
+    const result = clone.run();
+    assert.equal(result.stdout, "one,two words\n", result.stderr);
+    assert.doesNotMatch(result.stderr, /waiting/);
+  });
+
   it("takes an install that a developer made with npm as it is", () => {
     rmSync(join(clone.directory, "node_modules/.tidemill-installed.json"));
     const result = clone.run({ npm_execpath: "" });
     assert.equal(result.stdout, "one,two words\n", result.stderr);
     assert.equal(result.stderr, "");
+  });
+
+  it("installs what the tools are, too, whatever the environment leaves out elsewhere", () => {
+    const manifest = join(clone.directory, "package.json");
+    writeFileSync(
+      manifest,
+      readFileSync(manifest, "utf8").replace("dependencies", "devDependencies"),
+    );
+    npm(clone.directory, "install", "--package-lock-only");
+    rmSync(join(clone.directory, "node_modules"), { recursive: true });
+    const result = clone.run({ NODE_ENV: "production", npm_config_omit: "dev" });
+    assert.equal(result.stdout, "one,two words\n", result.stderr);
+    assert.ok(existsSync(join(clone.directory, "node_modules/part/package.json")));
   });
 
   it("names a registry that does not answer", () => {
