@@ -22,11 +22,17 @@ export async function checkJournals(mesh: TestMesh): Promise<string | undefined>
   });
   try {
     await database.start();
-    await assertRunsFold(database);
+    await assertRunsFold(database, (digest) => readBlob(mesh, digest));
     return undefined;
   } catch (error) {
     return messageOf(error);
   } finally {
     await database.stop();
   }
+}
+
+async function readBlob({ ports }: TestMesh, digest: string): Promise<Uint8Array> {
+  const response = await fetch(`http://127.0.0.1:${ports.artifactsHttp}/v1/blobs/${digest}`);
+  if (!response.ok) throw new Error(`blob ${digest}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
 }

@@ -11,7 +11,7 @@ import {
 import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { getBlob } from "../mesh-client/artifact-bytes.ts";
+import { type BlobPlace, getBlob } from "../mesh-client/artifact-bytes.ts";
 import { withClients } from "../mesh-client/clients.ts";
 import { jsonOf, printJson } from "../output/json.ts";
 import { formatSize, formatTime } from "../output/quantities.ts";
@@ -46,9 +46,10 @@ async function download(
   target: string,
 ): Promise<void> {
   const { artifactsHttp } = await context.address();
+  const place = { artifactsHttp, namespace: context.namespace };
   switch (artifact.content.case) {
     case "blobDigest":
-      return writeBlob(artifactsHttp, artifact.content.value, target, false);
+      return writeBlob(place, artifact.content.value, target, false);
     case "treeDigest": {
       const { tree } = await client.getTree({
         namespace: context.namespace,
@@ -60,7 +61,7 @@ async function download(
         if (!path.startsWith(`${target}${sep}`)) {
           throw new IntegrityError("TREE_PATH", `"${file.path}" leads out of ${target}`);
         }
-        await writeBlob(artifactsHttp, file.blobDigest, path, file.executable);
+        await writeBlob(place, file.blobDigest, path, file.executable);
       }
       return;
     }
@@ -70,12 +71,12 @@ async function download(
 }
 
 async function writeBlob(
-  artifactsHttp: string,
+  place: BlobPlace,
   digest: string,
   path: string,
   executable: boolean,
 ): Promise<void> {
-  const bytes = await getBlob(artifactsHttp, digest);
+  const bytes = await getBlob(place, digest);
   try {
     await mkdir(dirname(path), { recursive: true });
     await pipeline(bytes, createWriteStream(path, { mode: executable ? 0o755 : 0o644 }));

@@ -4,7 +4,7 @@ import { PipelineVersionSchema } from "@tidemill/proto/tidemill/orchestrator/v1/
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Clients, withClients } from "../mesh-client/clients.ts";
-import { readSource } from "../mesh-client/pipeline-source.ts";
+import { readSource, timeoutFor } from "../mesh-client/pipeline-source.ts";
 import { jsonOf, printJson } from "../output/json.ts";
 import { usageError } from "../usage-error.ts";
 import type { UploadOptions } from "./pipeline.ts";
@@ -33,34 +33,25 @@ async function upload(
   options: UploadOptions,
 ) {
   const { namespace } = context;
-  const source = await readSource(context, file);
+  const { source, sizeBytes } = await readSource(context, file);
   const pipelines = await clients.pipelines();
   const requestId = uuidv7Source(systemClock).next();
+  const same = { namespace, requestId, source, description: options.description };
+  const timeout = timeoutFor(sizeBytes);
   const known =
     options.name === undefined ? undefined : await findPipeline(context, clients, options.name);
   if (known === undefined) {
-    return pipelines.uploadPipeline({
-      namespace,
-      requestId,
-      source,
-      name: options.name ?? "",
-      versionName: options.version ?? "",
-      description: options.description,
-    });
+    const versionName = options.version ?? "";
+    const name = options.name ?? "";
+    return pipelines.uploadPipeline({ ...same, name, versionName }, timeout);
   }
   if (options.version === undefined) {
     throw usageError(
       `pipeline "${known.name}" is there already: name the new version, --version v2`,
     );
   }
-  return pipelines.uploadPipelineVersion({
-    namespace,
-    requestId,
-    source,
-    pipelineId: known.id,
-    name: options.version,
-    description: options.description,
-  });
+  const version = { pipelineId: known.id, name: options.version };
+  return pipelines.uploadPipelineVersion({ ...same, ...version }, timeout);
 }
 
 async function findPipeline(context: CommandContext, clients: Clients, name: string) {

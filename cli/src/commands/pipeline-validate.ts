@@ -2,15 +2,17 @@ import { ValidatePipelineResponseSchema } from "@tidemill/proto/tidemill/orchest
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { withClients } from "../mesh-client/clients.ts";
-import { readSource } from "../mesh-client/pipeline-source.ts";
+import { readSource, timeoutFor } from "../mesh-client/pipeline-source.ts";
 import { jsonOf, printJson } from "../output/json.ts";
 import { table } from "../output/table.ts";
 
 /** `tidemill pipeline validate` */
 export async function validatePipeline(context: CommandContext, file: string): Promise<ExitCode> {
   const answer = await withClients(context, async (clients) => {
-    const source = await readSource(context, file);
-    return (await clients.pipelines()).validatePipeline({ source });
+    const { source, sizeBytes } = await readSource(context, file);
+    const pipelines = await clients.pipelines();
+    const { namespace } = context;
+    return pipelines.validatePipeline({ namespace, source }, timeoutFor(sizeBytes));
   });
   if (context.json) {
     printJson(context.terminal, jsonOf(ValidatePipelineResponseSchema, answer));

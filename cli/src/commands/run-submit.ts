@@ -9,7 +9,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Clients, withClients } from "../mesh-client/clients.ts";
 import { listAllTasks } from "../mesh-client/find-run.ts";
 import { findVersion } from "../mesh-client/find-version.ts";
-import { type PipelineSource, readSource } from "../mesh-client/pipeline-source.ts";
+import { type PipelineSource, readSource, timeoutFor } from "../mesh-client/pipeline-source.ts";
 import { listRunArtifacts } from "../mesh-client/run-artifacts.ts";
 import { jsonOf, printJson } from "../output/json.ts";
 import { printRunResult } from "../output/run-result.ts";
@@ -62,22 +62,25 @@ export async function createRun(
   file: string | undefined,
   options: SubmitOptions,
 ): Promise<Run> {
-  const { pipeline, declared } =
+  const { pipeline, declared, sizeBytes } =
     file === undefined
       ? await chooseVersion(context, clients, options)
       : await chooseFile(context, clients, file, options);
   const paramsText =
     options.params === undefined ? undefined : await readText(context, options.params);
   const runs = await clients.runs();
-  const { run } = await runs.createRun({
-    namespace: context.namespace,
-    // A repeat of this call after a lost answer must not start a second run.
-    requestId: options.requestId ?? uuidv7Source(systemClock).next(),
-    name: options.name ?? "",
-    pipeline,
-    parametersJson: readParameters(declared, options.param, paramsText),
-    pipelineRoot: options.pipelineRoot ?? "",
-  });
+  const { run } = await runs.createRun(
+    {
+      namespace: context.namespace,
+      // A repeat of this call after a lost answer must not start a second run.
+      requestId: options.requestId ?? uuidv7Source(systemClock).next(),
+      name: options.name ?? "",
+      pipeline,
+      parametersJson: readParameters(declared, options.param, paramsText),
+      pipelineRoot: options.pipelineRoot ?? "",
+    },
+    timeoutFor(sizeBytes),
+  );
   if (run === undefined) throw new NotFoundError("run", "just created");
   return run;
 }
@@ -87,6 +90,7 @@ interface Chosen {
     | { readonly case: "source"; readonly value: PipelineSource }
     | { readonly case: "pipelineVersionId"; readonly value: string };
   readonly declared: readonly PipelineParameter[];
+  readonly sizeBytes: number;
 }
 
 /** The mesh is asked for the types only when there are values to read. */
@@ -96,11 +100,16 @@ async function chooseFile(
   file: string,
   options: SubmitOptions,
 ): Promise<Chosen> {
-  const source = await readSource(context, file);
+  const { source, sizeBytes } = await readSource(context, file);
   const hasValues = options.param.length > 0 || options.params !== undefined;
   const pipelines = hasValues ? await clients.pipelines() : undefined;
-  const answer = await pipelines?.validatePipeline({ source });
-  return { pipeline: { case: "source", value: source }, declared: answer?.parameters ?? [] };
+  const { namespace } = context;
+  const answer = await pipelines?.validatePipeline({ namespace, source }, timeoutFor(sizeBytes));
+  return {
+    pipeline: { case: "source", value: source },
+    declared: answer?.parameters ?? [],
+    sizeBytes,
+  };
 }
 
 async function chooseVersion(
@@ -121,6 +130,7 @@ async function chooseVersion(
   return {
     pipeline: { case: "pipelineVersionId", value: version.id },
     declared: answer.parameters,
+    sizeBytes: Number(version.specSizeBytes),
   };
 }
 

@@ -2,17 +2,28 @@ import { createHash } from "node:crypto";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { InvalidError, NotFoundError, UnavailableError } from "@tidemill/errors";
 
+/** Where a blob is kept: a namespace reads only what was put into it. */
+export interface BlobPlace {
+  readonly artifactsHttp: string;
+  /** `""` means the mesh's default. */
+  readonly namespace: string;
+}
+
+const NAMESPACE_HEADER = "x-tidemill-namespace";
 const ANSWER_BYTES_MAX = 64 * 1024;
 
 /**
  * Sends bytes to the artifact service and returns their digest. Plain node:http, which knows
  * nothing of proxies: a mesh is never behind one.
  */
-export async function putBlob(artifactsHttp: string, bytes: Uint8Array): Promise<string> {
+export async function putBlob(
+  { artifactsHttp, namespace }: BlobPlace,
+  bytes: Uint8Array,
+): Promise<string> {
   const digest = createHash("sha256").update(bytes).digest("hex");
-  const url = `${artifactsHttp}/v1/blobs/${digest}`;
+  const headers = { [NAMESPACE_HEADER]: namespace, "content-length": bytes.byteLength };
   const response = await answerOf(
-    request(url, { method: "PUT", headers: { "content-length": bytes.byteLength } }),
+    request(`${artifactsHttp}/v1/blobs/${digest}`, { method: "PUT", headers }),
     (call) => call.end(bytes),
   );
   await requireSuccess(response, "blob", digest);
@@ -21,9 +32,14 @@ export async function putBlob(artifactsHttp: string, bytes: Uint8Array): Promise
 }
 
 /** The bytes of a blob as they come; the service checks them against the digest. */
-export async function getBlob(artifactsHttp: string, digest: string): Promise<IncomingMessage> {
-  const response = await answerOf(request(`${artifactsHttp}/v1/blobs/${digest}`), (call) =>
-    call.end(),
+export async function getBlob(
+  { artifactsHttp, namespace }: BlobPlace,
+  digest: string,
+): Promise<IncomingMessage> {
+  const headers = { [NAMESPACE_HEADER]: namespace };
+  const response = await answerOf(
+    request(`${artifactsHttp}/v1/blobs/${digest}`, { headers }),
+    (call) => call.end(),
   );
   await requireSuccess(response, "blob", digest);
   return response;

@@ -5,6 +5,7 @@ import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/arti
 import type { PipelineService } from "@tidemill/proto/tidemill/orchestrator/v1/pipeline_service_pb.ts";
 import type { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
 import type { CommandContext } from "../context.ts";
+import { INLINE_BYTES_MAX } from "./pipeline-source.ts";
 
 /** Clients that are opened when first asked for, and closed together. */
 export interface Clients {
@@ -12,6 +13,9 @@ export interface Clients {
   pipelines(): Promise<Client<typeof PipelineService>>;
   artifacts(): Promise<Client<typeof ArtifactService>>;
 }
+
+/** A specification and what stands around it. */
+const messageBytesMax = INLINE_BYTES_MAX + 1024 * 1024;
 
 interface Closable {
   close(): void | Promise<void>;
@@ -37,14 +41,16 @@ export async function withClients<Result>(
           load(),
           import("@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts"),
         ]);
-        return keep(createMeshClient(RunService, { address: orchestratorGrpc }));
+        return keep(createMeshClient(RunService, { address: orchestratorGrpc, messageBytesMax }));
       },
       async pipelines() {
         const [{ createMeshClient }, { PipelineService }] = await Promise.all([
           load(),
           import("@tidemill/proto/tidemill/orchestrator/v1/pipeline_service_pb.ts"),
         ]);
-        return keep(createMeshClient(PipelineService, { address: orchestratorGrpc }));
+        return keep(
+          createMeshClient(PipelineService, { address: orchestratorGrpc, messageBytesMax }),
+        );
       },
       async artifacts() {
         const [{ createMeshClient }, { ArtifactService }] = await Promise.all([
