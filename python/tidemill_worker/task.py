@@ -8,8 +8,9 @@ import sys
 
 from tidemill_worker import component, kernel
 
-# Container runtimes give about this many; the hard limit of the machine caps it.
-OPEN_FILES_MAX = 65536
+# Container runtimes give about this many; the hard limit of the machine caps it. macOS refuses more
+# than its OPEN_MAX, whatever it calls its hard limit.
+OPEN_FILES_MAX = 65536 if sys.platform == "linux" else 10240
 # When memory runs out the kernel takes a task before it takes a database.
 OOM_SCORE_ADJ = 500
 _UMASK = 0o022

@@ -15,7 +15,8 @@ export async function endLeftovers(layout: HomeLayout): Promise<number> {
   if (record === undefined) return 0;
   let ended = 0;
   for (const [name, recorded] of Object.entries(record.processes)) {
-    if (recorded.pid === undefined || !(await isRunning(recorded))) continue;
+    if (recorded.pid === undefined || recorded.startMark === undefined) continue;
+    if (!(await isRunning(recorded))) continue;
     ended++;
     // QUIT is Postgres' immediate shutdown, which its backends follow.
     process.kill(recorded.pid, name === "postgres" ? "SIGQUIT" : "SIGKILL");

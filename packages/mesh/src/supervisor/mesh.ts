@@ -7,9 +7,9 @@ import {
   type ProcessName,
   type ProcessRecord,
   type RunRecord,
-  startTicksOf,
   writeRunRecord,
 } from "./run-record.ts";
+import { startMarkOf } from "./start-mark.ts";
 import { type ProcessChange, type ProcessSpec, superviseProcess } from "./supervised-process.ts";
 
 /** Everything that runs on one home. */
@@ -53,8 +53,8 @@ export async function createMesh(parts: MeshParts): Promise<Mesh> {
 
   async function note(change: ProcessChange): Promise<void> {
     const { name, state, pid, restarts } = change;
-    const startTicks = pid === undefined ? undefined : await startTicksOf(pid);
-    processes[name] = { state, pid, startTicks, restarts, sinceMs: parts.clock.now() };
+    const startMark = pid === undefined ? undefined : await startMarkOf(pid);
+    processes[name] = { state, pid, startMark, restarts, sinceMs: parts.clock.now() };
     await writeRunRecord(layout, { ...parts.identity, processes });
   }
 

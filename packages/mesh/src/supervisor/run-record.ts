@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import type { Ports } from "@tidemill/config";
 import type { HomeLayout } from "../home/home-layout.ts";
 import { readJsonFile } from "../home/read-json-file.ts";
 import { writeFileDurably } from "../home/write-file-durably.ts";
+import { startMarkOf } from "./start-mark.ts";
 
 export const processNames = ["postgres", "nats", "artifacts", "orchestrator", "worker"] as const;
 export type ProcessName = (typeof processNames)[number];
@@ -12,8 +12,8 @@ export type ProcessState = "starting" | "serving" | "waiting" | "stopped";
 export interface ProcessRecord {
   readonly state: ProcessState;
   readonly pid?: number | undefined;
-  /** Clock ticks after boot at which the pid was started: tells it from a later one. */
-  readonly startTicks?: number | undefined;
+  /** Tells the process from a later one of its pid; see `startMarkOf`. */
+  readonly startMark?: number | undefined;
   readonly restarts: number;
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
@@ -29,7 +29,7 @@ export interface MeshUrls {
 /** run/supervisor.json: what runs on a home. */
 export interface RunRecord {
   readonly pid: number;
-  readonly startTicks?: number | undefined;
+  readonly startMark?: number | undefined;
   readonly startedMs: number;
   readonly portOffset: number;
   readonly ports: Ports;
@@ -48,24 +48,13 @@ export async function writeRunRecord(layout: HomeLayout, record: RunRecord): Pro
   await writeFileDurably(layout.record, `${JSON.stringify(record, null, 2)}\n`, { sync: false });
 }
 
-const START_TICKS_FIELD = 19;
-
-/** When a process was started, in ticks after boot; undefined without /proc or when it is gone. */
-export async function startTicksOf(pid: number): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The fields after the command, which stands in parentheses and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[START_TICKS_FIELD]);
-  return stat === "" || fields[0] === "Z" ? undefined : ticks;
-}
-
 /** Whether a recorded process is still that process. */
 export async function isRunning(
-  process_: Pick<ProcessRecord, "pid" | "startTicks">,
+  process_: Pick<ProcessRecord, "pid" | "startMark">,
 ): Promise<boolean> {
   if (process_.pid === undefined) return false;
-  if (process_.startTicks !== undefined) {
-    return (await startTicksOf(process_.pid)) === process_.startTicks;
+  if (process_.startMark !== undefined) {
+    return (await startMarkOf(process_.pid)) === process_.startMark;
   }
   try {
     process.kill(process_.pid, 0);

@@ -17,8 +17,9 @@ import { endLeftovers } from "./end-leftovers.ts";
 import { logDestination } from "./log-destination.ts";
 import { createMesh, type Mesh } from "./mesh.ts";
 import { processSpecs } from "./process-specs.ts";
-import { meshUrls, startTicksOf } from "./run-record.ts";
+import { meshUrls } from "./run-record.ts";
 import { type ServiceEntries, serviceEntries, sharedEnvironment } from "./service-plans.ts";
+import { startMarkOf } from "./start-mark.ts";
 
 export interface StartMeshOptions {
   readonly home: string;
@@ -72,7 +73,7 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
       specs: processSpecs({ layout, credentials, ports, tools, env, entries }, postgres),
       identity: {
         pid: process.pid,
-        startTicks: await startTicksOf(process.pid),
+        startMark: await startMarkOf(process.pid),
         startedMs,
         portOffset: options.portOffset,
         ports,
