@@ -1,21 +1,15 @@
-import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
-import type { Client } from "@connectrpc/connect";
-import { IntegrityError, messageOf, NotFoundError, StateError } from "@tidemill/errors";
+import { resolve } from "node:path";
+import { NotFoundError } from "@tidemill/errors";
 import {
   type Artifact,
   ArtifactSchema,
 } from "@tidemill/proto/tidemill/artifacts/v1/artifact_pb.ts";
-import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { type BlobPlace, getBlob } from "../mesh-client/artifact-bytes.ts";
 import { withClients } from "../mesh-client/clients.ts";
+import { downloadArtifact } from "../mesh-client/download-artifact.ts";
 import { jsonOf, printJson } from "../output/json.ts";
 import { formatSize, formatTime } from "../output/quantities.ts";
-import { usageError } from "../usage-error.ts";
 import type { ArtifactGetOptions } from "./artifact.ts";
 
 /** `tidemill artifact get` */
@@ -30,59 +24,15 @@ export async function getArtifact(
     if (artifact === undefined) throw new NotFoundError("artifact", id);
     if (options.output !== undefined) {
       const target = resolve(context.cwd, options.output);
-      await download(context, client, artifact, target);
+      const { artifactsHttp } = await context.address();
+      const source = { client, artifactsHttp, namespace: context.namespace };
+      await downloadArtifact(source, artifact, target);
       context.terminal.note(`wrote ${options.output}, ${formatSize(artifact.sizeBytes)}`);
     }
     if (context.json) printJson(context.terminal, jsonOf(ArtifactSchema, artifact));
     else if (options.output === undefined) printRecord(context, artifact);
     return exitCodes.ok;
   });
-}
-
-async function download(
-  context: CommandContext,
-  client: Client<typeof ArtifactService>,
-  artifact: Artifact,
-  target: string,
-): Promise<void> {
-  const { artifactsHttp } = await context.address();
-  const place = { artifactsHttp, namespace: context.namespace };
-  switch (artifact.content.case) {
-    case "blobDigest":
-      return writeBlob(place, artifact.content.value, target, false);
-    case "treeDigest": {
-      const { tree } = await client.getTree({
-        namespace: context.namespace,
-        digest: artifact.content.value,
-      });
-      for (const file of tree?.files ?? []) {
-        const path = join(target, file.path);
-        // The service refuses such paths; what is written to this machine is checked here again.
-        if (!path.startsWith(`${target}${sep}`)) {
-          throw new IntegrityError("TREE_PATH", `"${file.path}" leads out of ${target}`);
-        }
-        await writeBlob(place, file.blobDigest, path, file.executable);
-      }
-      return;
-    }
-    default:
-      throw new StateError("NO_CONTENT", `artifact "${artifact.id}" has no bytes`);
-  }
-}
-
-async function writeBlob(
-  place: BlobPlace,
-  digest: string,
-  path: string,
-  executable: boolean,
-): Promise<void> {
-  const bytes = await getBlob(place, digest);
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await pipeline(bytes, createWriteStream(path, { mode: executable ? 0o755 : 0o644 }));
-  } catch (cause) {
-    throw usageError(`cannot write ${path}: ${messageOf(cause)}`);
-  }
 }
 
 function printRecord({ terminal }: CommandContext, artifact: Artifact): void {
