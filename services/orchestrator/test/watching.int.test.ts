@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { InvalidError } from "@tidemill/errors";
-import { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
+import {
+  LogService,
+  type ReadLogRequest,
+} from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
 import {
   type Run,
   RunState,
@@ -10,9 +13,23 @@ import {
 } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import { bind, createRpcServer, type RpcServer } from "@tidemill/rpc";
 import { createTelemetry, silentLogger } from "@tidemill/telemetry";
-import { eventually, startPostgres, type TestPostgres } from "@tidemill/testing";
+import {
+  eventually,
+  type FakeClock,
+  fakeClock,
+  startPostgres,
+  type TestPostgres,
+} from "@tidemill/testing";
+import { SEALED_WITHIN_MS } from "../src/operations/get-logs.ts";
 import { SUCCEEDED } from "./fake-worker.ts";
-import { createRun, ended, isEnded, startOrchestrator, type TestOrchestrator } from "./helpers.ts";
+import {
+  createRun,
+  ended,
+  isEnded,
+  startOrchestrator,
+  type TestOrchestrator,
+  tasksOf,
+} from "./helpers.ts";
 import { pipelineDocument } from "./pipeline-builder.ts";
 
 const wide = pipelineDocument({
@@ -126,6 +143,75 @@ describe("watching", () => {
   });
 });
 
+describe("the logs of an attempt that has ended", () => {
+  let postgres: TestPostgres;
+  let logs: FakeLogs;
+  before(async () => {
+    postgres = await startPostgres();
+    logs = await startFakeLogs();
+  });
+  after(async () => {
+    await logs.server.stop();
+    await postgres.stop();
+  });
+
+  /** A run whose only task has ended, by an engine whose clock stands still. */
+  async function endedTask(clock: FakeClock) {
+    const config = { artifactsGrpc: `127.0.0.1:${logs.server.grpcPort}` };
+    const orchestrator = await startOrchestrator(postgres, { config, overrides: { clock } });
+    orchestrator.worker();
+    const run = await createRun(orchestrator, single);
+    await ended(orchestrator, run);
+    const tasks = await tasksOf(orchestrator, run);
+    const task = tasks.find(({ attempts }) => attempts.length > 0);
+    assert(task !== undefined);
+    return { orchestrator, request: { runId: run.id, taskId: task.id } };
+  }
+
+  async function textOf(parts: AsyncIterable<{ readonly data: Uint8Array }>): Promise<string> {
+    let text = "";
+    for await (const { data } of parts) text += Buffer.from(data).toString();
+    return text;
+  }
+
+  it("are read when they are sealed, so that the last lines are there", async () => {
+    const clock = fakeClock(Date.now());
+    const { orchestrator, request } = await endedTask(clock);
+    const stdout = `${request.taskId}/1/stdout`;
+    logs.say(stdout, "first ");
+    const reading = textOf(orchestrator.runs.getLogs(request));
+    await eventually(() => logs.followed.has(stdout));
+    logs.say(stdout, "last");
+    logs.seal(request.taskId);
+    assert.equal(await reading, "first last");
+    await orchestrator.stop();
+  });
+
+  it("are not waited for when the time for sealing them is over", async () => {
+    const clock = fakeClock(Date.now());
+    const { orchestrator, request } = await endedTask(clock);
+    logs.say(`${request.taskId}/1/stdout`, "never sealed");
+    clock.advance(SEALED_WITHIN_MS);
+    assert.equal(await textOf(orchestrator.runs.getLogs(request)), "never sealed");
+    assert.deepEqual(
+      [...logs.followed].filter((name) => name.startsWith(request.taskId)),
+      [],
+    );
+    await orchestrator.stop();
+  });
+
+  it("come whole to who follows them afterwards", async () => {
+    const { orchestrator, request } = await endedTask(fakeClock(Date.now()));
+    const stdout = `${request.taskId}/1/stdout`;
+    for (let line = 0; line < 50; line++) logs.say(stdout, `${line} `);
+    logs.seal(request.taskId);
+    const following = orchestrator.runs.getLogs({ ...request, follow: true });
+    const lines = Array.from({ length: 50 }, (_, line) => `${line} `);
+    assert.equal(await textOf(following), lines.join(""));
+    await orchestrator.stop();
+  });
+});
+
 async function take<Item>(stream: AsyncIterable<Item>, count: number): Promise<Item[]> {
   const items: Item[] = [];
   for await (const item of stream) {
@@ -142,7 +228,7 @@ interface FakeLogs {
   seal(taskId: string): void;
 }
 
-/** The log store as far as following goes. */
+/** The log store as far as reading goes; `followed` are those that somebody waits for the end of. */
 async function startFakeLogs(): Promise<FakeLogs> {
   const lines = new Map<string, string[]>();
   const followed = new Set<string>();
@@ -154,18 +240,19 @@ async function startFakeLogs(): Promise<FakeLogs> {
   };
 
   async function* readLog(
-    { key }: { key?: { taskId: string; attempt: number; stream: string } | undefined },
+    { key, follow, tailBytes }: ReadLogRequest,
     { signal }: { signal: AbortSignal },
   ) {
     const name = `${key?.taskId}/${key?.attempt}/${key?.stream}`;
-    followed.add(name);
+    if (follow) followed.add(name);
     signal.addEventListener("abort", wake);
-    for (let at = 0; !signal.aborted; ) {
+    const known = lines.get(name)?.length ?? 0;
+    for (let at = tailBytes > 0n ? known : 0; !signal.aborted; ) {
       const line = lines.get(name)?.[at];
       if (line !== undefined) {
         at += 1;
         yield { offset: 0n, data: new Uint8Array(Buffer.from(line)) };
-      } else if (sealed.has(key?.taskId ?? "")) return;
+      } else if (!follow || sealed.has(key?.taskId ?? "")) return;
       else await changed.promise;
     }
   }
