@@ -1,5 +1,5 @@
 import { messageOf } from "@tidemill/errors";
-import { stopSignal } from "@tidemill/lifecycle";
+import { runUntilStopped } from "@tidemill/lifecycle";
 import { createLogger } from "@tidemill/telemetry";
 import { loadConfig } from "./config.ts";
 import { createOrchestratorService } from "./service.ts";
@@ -7,11 +7,7 @@ import { createOrchestratorService } from "./service.ts";
 const log = createLogger({ service: "orchestrator", level: "info" });
 try {
   const service = createOrchestratorService(loadConfig());
-  const stopped = stopSignal();
-  await service.start();
-  const signal = await stopped;
-  log.info("stopping", { signal });
-  await service.stop();
+  await runUntilStopped(service, (signal) => log.info("stopping", { signal }));
 } catch (error) {
   log.error(`orchestrator could not run: ${messageOf(error)}`, { error });
   process.exitCode = 1;

@@ -228,7 +228,7 @@ interface FakeLogs {
   seal(taskId: string): void;
 }
 
-/** The log store as far as reading goes; `followed` are those that somebody waits for the end of. */
+/** The log store as far as reading goes; `followed` are those that somebody waits for. */
 async function startFakeLogs(): Promise<FakeLogs> {
   const lines = new Map<string, string[]>();
   const followed = new Set<string>();

@@ -106,7 +106,7 @@ async function findAttempt(
   return found;
 }
 
-/** Lets the logs end by themselves, which they do once they are sealed, and ends those that do not. */
+/** Lets the logs end by themselves, as they do once they are sealed, and ends those that do not. */
 async function endWithAttempt(
   context: LogsContext,
   query: AttemptLogs,
@@ -127,7 +127,7 @@ async function endWithAttempt(
   ended.abort();
 }
 
-/** How long the logs of an attempt may still take to be sealed; 0 when nothing is to be expected. */
+/** How long the logs of an attempt may take yet to be sealed; 0 when there is nothing to wait for. */
 function leftToSealMs({ clock }: LogsContext, attempt: AttemptRecord | undefined): number {
   if (attempt?.finishedAt === undefined || attempt.state === "lost") return 0;
   const leftMs = attempt.finishedAt + SEALED_WITHIN_MS - clock.now();

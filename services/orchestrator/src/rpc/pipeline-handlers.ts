@@ -1,6 +1,6 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requireNamespace } from "@tidemill/config";
-import { pageOf } from "@tidemill/postgres";
+import { pageOf, pageSizeOf, positionOf } from "@tidemill/postgres";
 import {
   type ListPipelinesRequest,
   type ListPipelineVersionsRequest,
@@ -28,7 +28,6 @@ import {
   pipelineVersionToProto,
   sourceFromProto,
 } from "./convert.ts";
-import { pageSizeOf, positionOf } from "./page-request.ts";
 
 const PAGE_SIZES = { usual: 20, max: 200 };
 

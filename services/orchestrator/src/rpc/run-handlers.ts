@@ -1,7 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { requireNamespace } from "@tidemill/config";
-import { pageOf } from "@tidemill/postgres";
+import { pageOf, pageSizeOf, positionOf } from "@tidemill/postgres";
 import {
   type CreateRunRequest,
   type ListRunsRequest,
@@ -17,7 +17,6 @@ import { watchRun } from "../operations/watch-run.ts";
 import { LAST_UUID, listRuns, listTasks, loadRun } from "../store/run-queries.ts";
 import { runStateFromProto } from "../store/state-codec.ts";
 import { runToProto, sourceFromProto, taskToProto } from "./convert.ts";
-import { pageSizeOf, positionOf } from "./page-request.ts";
 import { callerOf } from "./pipeline-handlers.ts";
 
 export type RunHandlersContext = CreateRunContext & { readonly logs: LogSource };
