@@ -127,7 +127,7 @@ async function endWithAttempt(
   ended.abort();
 }
 
-/** How long the logs of an attempt may take yet to be sealed; 0 when there is nothing to wait for. */
+/** How long the logs of an attempt may yet take to be sealed; 0 when that is not expected. */
 function leftToSealMs({ clock }: LogsContext, attempt: AttemptRecord | undefined): number {
   if (attempt?.finishedAt === undefined || attempt.state === "lost") return 0;
   const leftMs = attempt.finishedAt + SEALED_WITHIN_MS - clock.now();
