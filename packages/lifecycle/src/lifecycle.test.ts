@@ -26,6 +26,21 @@ describe("serviceGroup", () => {
     assert.deepEqual(log, ["start a", "start b", "stop b", "stop a"]);
   });
 
+  it("is stopped for everybody who asks once nothing is left running", async () => {
+    const log: string[] = [];
+    const slow = Promise.withResolvers<void>();
+    const group = serviceGroup([
+      { name: "a", service: recorded(log, "a") },
+      { name: "b", service: { start: async () => {}, stop: () => slow.promise } },
+    ]);
+    await group.start();
+    const first = group.stop();
+    const second = group.stop().then(() => log.push("second"));
+    slow.resolve();
+    await Promise.all([first, second]);
+    assert.deepEqual(log, ["start a", "stop a", "second"]);
+  });
+
   it("stops what had started when a later one fails", async () => {
     const log: string[] = [];
     const group = serviceGroup([

@@ -28,8 +28,9 @@ export interface NamedService {
  */
 export function serviceGroup(services: readonly NamedService[]): Service {
   const started: NamedService[] = [];
+  let stopping: Promise<void> | undefined;
 
-  async function stop(): Promise<void> {
+  async function stopStarted(): Promise<void> {
     const failures: Error[] = [];
     for (let entry = started.pop(); entry !== undefined; entry = started.pop()) {
       try {
@@ -39,6 +40,14 @@ export function serviceGroup(services: readonly NamedService[]): Service {
       }
     }
     if (failures.length > 0) throw new AggregateError(failures, "some services did not stop");
+  }
+
+  /** Whoever calls while a stop is under way waits for that one. */
+  function stop(): Promise<void> {
+    stopping ??= stopStarted().finally(() => {
+      stopping = undefined;
+    });
+    return stopping;
   }
 
   async function start(): Promise<void> {

@@ -9,6 +9,7 @@ export { isConnectionLoss, mapError, onUnique } from "./map-error.ts";
 export { MIGRATION_LEDGER_SQL, type MigrationSource, migrate } from "./migrate.ts";
 export * from "./once.ts";
 export * from "./page.ts";
+export * from "./page-request.ts";
 export * from "./page-tokens.ts";
 export * from "./partition-keeper.ts";
 export { type Granularity, uuidFloor } from "./partition-period.ts";

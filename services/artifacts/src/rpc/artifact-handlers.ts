@@ -1,7 +1,7 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requireNamespace } from "@tidemill/config";
 import { InvalidError, NotFoundError } from "@tidemill/errors";
-import { type Page, type PageTokens, pageOf } from "@tidemill/postgres";
+import { type Page, type PageTokens, pageOf, pageSizeOf, positionOf } from "@tidemill/postgres";
 import {
   ArtifactService,
   type CreateTreeRequest,
@@ -23,7 +23,6 @@ import { findArtifact, listArtifacts } from "../store/artifacts.ts";
 import { findBlob, findBlobSizes } from "../store/blobs.ts";
 import { findTree } from "../store/trees.ts";
 import { blobToProto, draftFromProto, treeFileFromProto, treeToProto } from "./convert.ts";
-import { pageSizeOf, positionOf } from "./page-request.ts";
 
 export interface ArtifactHandlersContext extends CreateArtifactContext, CreateTreeContext {
   readonly tokens: PageTokens;

@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { requireNamespace } from "@tidemill/config";
-import { type PageTokens, pageOf } from "@tidemill/postgres";
+import { type PageTokens, pageOf, pageSizeOf, positionOf } from "@tidemill/postgres";
 import {
   type ListLogsRequest,
   LogService,
@@ -12,7 +12,6 @@ import { readLog } from "../operations/read-log.ts";
 import { type SealLogContext, sealLog } from "../operations/seal-log.ts";
 import { listLogs } from "../store/logs.ts";
 import { logKeyFromProto, logPartToProto, logToProto } from "./convert.ts";
-import { pageSizeOf, positionOf } from "./page-request.ts";
 
 export interface LogHandlersContext extends AppendLogContext, SealLogContext {
   readonly tokens: PageTokens;

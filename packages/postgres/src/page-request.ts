@@ -1,5 +1,5 @@
 import { InvalidError } from "@tidemill/errors";
-import type { PagePayload, PageTokens } from "@tidemill/postgres";
+import type { PagePayload, PageTokens } from "./page-tokens.ts";
 
 export interface PageSizes {
   readonly usual: number;
