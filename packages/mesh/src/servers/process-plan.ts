@@ -28,6 +28,8 @@ export interface PlanResult {
 export interface RunPlanOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** Kills it, as the end of the time does. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const HELPER_TIMEOUT_MS = 120_000;
@@ -35,13 +37,13 @@ const HELPER_TIMEOUT_MS = 120_000;
 /** Runs a short-lived plan to its end; for helpers such as initdb that must finish first. */
 export async function runPlan(
   plan: ProcessPlan,
-  { input = "", timeoutMs = HELPER_TIMEOUT_MS }: RunPlanOptions = {},
+  { input = "", timeoutMs = HELPER_TIMEOUT_MS, signal }: RunPlanOptions = {},
 ): Promise<PlanResult> {
   const [command = "", ...args] = plan.argv;
   const child = spawn(command, args, {
     env: { ...plan.env },
     cwd: plan.cwd,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
     killSignal: "SIGKILL",
     ...identityOf(plan.user),
   });

