@@ -19,9 +19,10 @@ export async function uploadPipeline(
     const { version, warnings } = await upload(context, clients, file, options);
     if (version === undefined) throw new NotFoundError("pipeline version", "just uploaded");
     for (const warning of warnings) context.terminal.note(`warning: ${warning.message}`);
+    // The name inside the file is not the one it is kept under where --name says otherwise.
+    const keptAs = options.name ?? version.pipelineName;
     if (context.json) printJson(context.terminal, jsonOf(PipelineVersionSchema, version));
-    else
-      context.terminal.print(`version ${version.name} of ${version.pipelineName}: ${version.id}`);
+    else context.terminal.print(`version ${version.name} of ${keptAs}: ${version.id}`);
     return exitCodes.ok;
   });
 }

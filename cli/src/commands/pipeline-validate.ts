@@ -18,7 +18,8 @@ export async function validatePipeline(context: CommandContext, file: string): P
     printJson(context.terminal, jsonOf(ValidatePipelineResponseSchema, answer));
     return exitCodes.ok;
   }
-  context.terminal.print(`${answer.pipelineName}: can run, ${answer.tasks} tasks`);
+  const tasks = answer.tasks === 1 ? "1 task" : `${answer.tasks} tasks`;
+  context.terminal.print(`${answer.pipelineName}: can run, ${tasks}`);
   const rows = answer.parameters.map((parameter) => [
     parameter.name,
     parameter.type,
