@@ -25,7 +25,12 @@ export function resourceWarnings(
   if (memoryBytes > machine.memoryBytes) {
     clamp(`${gib(memoryBytes)} of memory`, gib(machine.memoryBytes));
   }
-  if (request.accelerators > 0) clamp(`${request.accelerators} accelerators`, "none to hand out");
+  if (request.accelerators > 0) {
+    const asked =
+      request.accelerators === 1 ? "1 accelerator" : `${request.accelerators} accelerators`;
+    const message = `the task asks for ${asked}, and this worker hands out none: it runs without`;
+    warnings.push({ code: "RESOURCES_CLAMPED", message });
+  }
   return warnings;
 }
 
