@@ -178,6 +178,55 @@ describe("a worker", { timeout: 240_000 }, () => {
     assert.equal(artifacts.puts, puts);
   });
 
+  it("gives a later task the artifact that was stored, though a task has changed the files of it", async () => {
+    const id = nextId();
+    const made = await runComponent(
+      `def step(one: Output[Dataset], many: Output[Model]):
+    import os
+    open(one.path, "w").write("right")
+    os.makedirs(many.path)
+    for name in ("a", "b"):
+        open(os.path.join(many.path, name), "w").write("right")
+`,
+      {
+        outputArtifacts: {
+          one: outputArtifact(id, "one"),
+          many: outputArtifact(id, "many", "system.Model"),
+        },
+      },
+      id,
+    );
+    const inputArtifacts = {
+      one: made.outputArtifacts.one ?? {},
+      many: made.outputArtifacts.many ?? {},
+    };
+    const spoiled = await runComponent(
+      `def step(one: Input[Dataset], many: Input[Model]):
+    import os
+    os.chmod(one.path, 0o644)
+    os.chmod(many.path, 0o755)
+    open(one.path, "w").write("wrong")
+    os.remove(os.path.join(many.path, "a"))
+    open(os.path.join(many.path, "a"), "w").write("wrong")
+    os.rename(os.path.join(many.path, "b"), os.path.join(many.path, "c"))
+`,
+      { inputArtifacts },
+    );
+    assertState(spoiled, AttemptState.SUCCEEDED);
+    const id2 = nextId();
+    const read = await runComponent(
+      `def step(one: Input[Dataset], many: Input[Model]) -> dict:
+    import os
+    names = sorted(os.listdir(many.path))
+    return {"one": open(one.path).read(), **{n: open(os.path.join(many.path, n)).read() for n in names}}
+`,
+      { inputArtifacts, outputParameterTypes: { Output: "STRUCT" } },
+      id2,
+    );
+    assert.deepEqual(outputJson(read, "Output"), { one: "right", a: "right", b: "right" });
+    await eventually(() => artifacts.log(id2, "system").includes('"many" is not as it was stored'));
+  });
+
   it("uploads a directory as a tree", async () => {
     const id = nextId();
     const report = await runComponent(

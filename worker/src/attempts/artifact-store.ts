@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Client } from "@connectrpc/connect";
 import { IntegrityError, InvalidError, isRetriable, messageOf } from "@tidemill/errors";
@@ -71,8 +71,7 @@ export class ArtifactStore {
     await mkdir(dirname(path), { recursive: true });
     if (artifact.tree) await this.#downloadTree(namespace, artifact.digest, temporary);
     else await this.#options.blobs.getFile({ namespace, digest: artifact.digest }, temporary);
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
+    await putInPlace(temporary, path);
   }
 
   /**
@@ -180,6 +179,17 @@ export class ArtifactStore {
       });
     }
   }
+}
+
+/**
+ * A file takes another's place at once. A tree is moved aside and stays for as long as its run, for
+ * a task may be reading it.
+ */
+async function putInPlace(temporary: string, path: string): Promise<void> {
+  const old = await lstat(path).catch(() => undefined);
+  const isTree = old?.isDirectory() === true || (await lstat(temporary)).isDirectory();
+  if (old !== undefined && isTree) await rename(path, `${path}.replaced-${randomUUID()}`);
+  await rename(temporary, path);
 }
 
 /** A line of the text that a tree's digest is made of. */

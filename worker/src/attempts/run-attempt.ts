@@ -16,9 +16,10 @@ import type { ArtifactStore } from "./artifact-store.ts";
 import { outputRequestId } from "./artifact-store.ts";
 import type { AttemptControl } from "./attempt-control.ts";
 import { collectOutputs, type OutputSink, type Outputs } from "./collect-outputs.ts";
+import { sealContent } from "./content-mark.ts";
 import { type AttemptLayout, layOutAttempt } from "./executor-input.ts";
 import type { Lineage } from "./lineage.ts";
-import { localPathOf } from "./local-paths.ts";
+import { isInside, localPathOf } from "./local-paths.ts";
 import { resourceWarnings, type WorkerResources } from "./resource-warnings.ts";
 import type { AttemptDirectories, RunDirectories } from "./run-directories.ts";
 
@@ -154,13 +155,21 @@ async function stageInputs({
       .filter((artifact) => artifact.digest !== "")
       .map((artifact) => {
         const path = localPathOf(artifact.uri, directories, artifact.schemaTitle);
-        return context.directories.stage(runId, path, artifact.digest, async () => {
+        return context.directories.stage(runId, path, artifact.digest, async (cause) => {
           hooks.onPhase(AttemptPhase.STAGING);
+          if (cause === "changed") hooks.onRemark(changedInput(artifact.name));
           await context.store.persist(control.aborted, () =>
             context.store.download(namespace, artifact, path),
           );
         });
       }),
+  );
+}
+
+function changedInput(name: string): string {
+  return (
+    `input artifact "${name}" is not as it was stored: a task of this run has changed its files ` +
+    "on this machine. It is fetched anew"
   );
 }
 
@@ -200,12 +209,13 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
     putText: (json) => persist(() => context.lineage.storeText(namespace, json)),
     async upload(path, output, index) {
       const requestId = outputRequestId(attemptId, output, index);
+      // Before it is read: whatever changes it from now on, later tasks get what was uploaded.
+      const mark = isInside(path, directories.mounts) ? await sealContent(path) : undefined;
       const content = await persist(() => context.store.upload(namespace, path, requestId));
       if (content === undefined) return undefined;
       uploading();
-      if (path.startsWith(directories.mounts)) {
-        await context.directories.keep(runId, path, content.digest);
-      }
+      if (mark !== undefined)
+        context.directories.keep(runId, path, { digest: content.digest, mark });
       return content;
     },
     record: (artifact, output, index) =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -48,6 +49,42 @@ describe("the directories of runs", () => {
     await stage("two");
     await first;
     assert.equal(readFileSync(path, "utf8"), "two");
+  });
+
+  it("fetch an input again when somebody has touched it, and only then", async () => {
+    const root = join(tempDir("runs"), "runs");
+    const directories = new RunDirectories(root);
+    const path = join(root, "run", "minio", "x");
+    mkdirSync(join(root, "run", "minio"), { recursive: true });
+    const causes: string[] = [];
+    const stage = () =>
+      directories.stage("run", path, "digest", async (cause) => {
+        causes.push(cause);
+        writeFileSync(`${path}.new`, "right");
+        renameSync(`${path}.new`, path);
+      });
+    await stage();
+    await stage();
+    chmodSync(path, 0o644);
+    writeFileSync(path, "wrong");
+    await stage();
+    await stage();
+    assert.deepEqual(causes, ["missing", "changed"]);
+    assert.equal(readFileSync(path, "utf8"), "right");
+  });
+
+  it("let one that waits for another's download try for itself when that fails", async () => {
+    const root = join(tempDir("runs"), "runs");
+    const directories = new RunDirectories(root);
+    const path = join(root, "run", "x");
+    mkdirSync(join(root, "run"));
+    const stopped = directories.stage("run", path, "digest", async () => {
+      throw new Error("stopped");
+    });
+    const other = directories.stage("run", path, "digest", async () => writeFileSync(path, "x"));
+    await assert.rejects(stopped, /stopped/);
+    await other;
+    assert.equal(readFileSync(path, "utf8"), "x");
   });
 
   it("go when nobody has touched them for a week, whatever else lies beside them", async () => {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidError } from "@tidemill/errors";
+import { type ContentMark, markContent, sealContent } from "./content-mark.ts";
 import { isInside, type LocalDirectories } from "./local-paths.ts";
 
 /** Where one attempt keeps what it needs. */
@@ -9,6 +10,15 @@ export interface AttemptDirectories extends LocalDirectories {
   /** Holds `stdout`, `stderr`, `system`, and a file for each output parameter. */
   readonly root: string;
 }
+
+interface Content {
+  readonly digest: string;
+  /** Of when it was known to be that content. */
+  readonly mark: ContentMark | undefined;
+}
+
+/** Why an input has to be fetched: it is not here, or no longer what it was. */
+export type DownloadCause = "missing" | "changed";
 
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** A run whose end this worker never heard of. */
@@ -20,9 +30,10 @@ const RUN_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000;
  */
 export class RunDirectories {
   readonly #root: string;
-  /** Path to the digest of what lies there. */
-  readonly #contents = new Map<string, Map<string, string>>();
-  readonly #staging = new Map<string, Promise<void>>();
+  /** Path to what was put there. */
+  readonly #contents = new Map<string, Map<string, Content>>();
+  /** Path to the digest of what will be there. */
+  readonly #staging = new Map<string, Promise<string>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -39,23 +50,23 @@ export class RunDirectories {
   }
 
   /**
-   * Calls `download` unless that content is at `path` already; once for many that ask together. A
-   * path outside of the run's directory is one that user code chose: what is there is left alone.
+   * Calls `download` unless that content is at `path` and nobody has touched it since; once for many
+   * that ask together. A path outside of the run's directory is one that user code chose: what is
+   * there is left alone.
    */
   async stage(
     runId: string,
     path: string,
     digest: string,
-    download: () => Promise<void>,
+    download: (cause: DownloadCause) => Promise<void>,
   ): Promise<void> {
     for (;;) {
-      if (this.#contents.get(runId)?.get(path) === digest) return;
       const running = this.#staging.get(path);
       if (running === undefined) break;
-      await running;
+      // One that fails, for its attempt was stopped perhaps, says nothing about this one.
+      if ((await running.catch(() => undefined)) === digest) return;
     }
-    if (!isInside(path, this.#runDirectory(runId)) && existsSync(path)) return;
-    const staging = download().then(() => this.keep(runId, path, digest));
+    const staging = this.#stageAlone(runId, path, digest, download);
     this.#staging.set(path, staging);
     try {
       await staging;
@@ -64,15 +75,28 @@ export class RunDirectories {
     }
   }
 
-  /** Notes what lies at `path` and makes it read-only: later tasks of the run may read it. */
-  async keep(runId: string, path: string, digest: string): Promise<void> {
-    let contents = this.#contents.get(runId);
-    if (contents === undefined) {
-      contents = new Map();
-      this.#contents.set(runId, contents);
+  async #stageAlone(
+    runId: string,
+    path: string,
+    digest: string,
+    download: (cause: DownloadCause) => Promise<void>,
+  ): Promise<string> {
+    if (!isInside(path, this.#runDirectory(runId)) && existsSync(path)) return digest;
+    const known = this.#contents.get(runId)?.get(path);
+    const isKnown = known?.digest === digest;
+    if (isKnown && known.mark !== undefined && known.mark === (await markContent(path))) {
+      return digest;
     }
-    contents.set(path, digest);
-    await withdrawWriting(path);
+    await download(isKnown ? "changed" : "missing");
+    this.keep(runId, path, { digest, mark: await sealContent(path) });
+    return digest;
+  }
+
+  /** Notes what lies at `path`, under the mark that it had before it was read. */
+  keep(runId: string, path: string, content: Content): void {
+    const contents = this.#contents.get(runId) ?? new Map<string, Content>();
+    this.#contents.set(runId, contents);
+    contents.set(path, content);
   }
 
   /** The run has ended: nobody needs its files any more. */
@@ -106,14 +130,6 @@ export class RunDirectories {
 function requireId(id: string): string {
   if (SAFE_ID.test(id)) return id;
   throw new InvalidError("BAD_ID", `${JSON.stringify(id)} cannot name a directory`);
-}
-
-async function withdrawWriting(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isFile()) return await chmod(path, 0o444 | (found.mode & 0o111));
-  if (!found?.isDirectory()) return;
-  for (const name of await readdir(path)) await withdrawWriting(join(path, name));
-  await chmod(path, 0o555);
 }
 
 /** A directory that cannot be written to cannot be emptied either. */
