@@ -190,7 +190,15 @@ describe("requests", () => {
     });
     assert.deepEqual(
       versions.map(({ name }) => name),
-      ["second", "test"],
+      ["second", "v1"],
+    );
+    const unnamed = () =>
+      orchestrator.pipelines.uploadPipelineVersion({ namespace, pipelineId, source });
+    const [one, other] = await Promise.all([unnamed(), unnamed()]);
+    assert.deepEqual([one.version?.name, other.version?.name].sort(), ["v3", "v4"]);
+    await assert.rejects(
+      orchestrator.pipelines.uploadPipelineVersion({ namespace, pipelineId, name: "v3", source }),
+      /pipeline version "v3" already exists/,
     );
     const id = version?.id ?? "";
     const found = await orchestrator.pipelines.getPipelineVersion({
@@ -235,6 +243,9 @@ describe("requests", () => {
     });
     assert(run !== undefined);
     assert.equal(run.specDigest, digest);
+    const { blobDigest, sizeBytes } = run.largeParameters.text ?? {};
+    assert.equal(blobs.get(`blobs/${blobDigest}`)?.toString(), text);
+    assert.equal(sizeBytes, BigInt(text.length));
     const worker = orchestrator.worker({ workerId: "blobs" });
     await ended(orchestrator, run);
     const start = worker.started.find(({ attempt }) => attempt?.runId === run.id);

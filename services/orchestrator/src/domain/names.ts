@@ -36,6 +36,11 @@ export function nameProblem(name: string, bytesMax: number = NAME_BYTES_MAX): st
   return undefined;
 }
 
+/** How a version of a pipeline is called that was given no name. */
+export function versionName(number: number): string {
+  return `v${number}`;
+}
+
 function utf8Length(text: string): number {
   let bytes = 0;
   for (const character of text) {

@@ -19,7 +19,11 @@ const PLAN = planOf(
 );
 
 const wrong: readonly { name: string; given: Record<string, string>; says: RegExp }[] = [
-  { name: "a required one that is missing", given: {}, says: /\["n"\]: the parameter is required/ },
+  {
+    name: "a required one that is missing",
+    given: {},
+    says: /^parameter "n" is missing: it must be a whole number/,
+  },
   {
     name: "one that does not exist",
     given: { n: "1", m: "2" },
@@ -36,7 +40,7 @@ const wrong: readonly { name: string; given: Record<string, string>; says: RegEx
   {
     name: "a value nested deeper than anybody could read it",
     given: { n: "1", tree: "[".repeat(30_000) + "]".repeat(30_000) },
-    says: /\["tree"\]: is nested deeper than 500 levels/,
+    says: /parameter "tree" is nested deeper than 500 levels/,
   },
   { name: "none of the literals", given: { n: "1", mode: '"c"' }, says: /must be one of "a", "b"/ },
 ];
@@ -78,7 +82,10 @@ describe("resolveRunParameters", () => {
   it("names every problem at once", () => {
     assert.throws(
       () => resolveRunParameters(PLAN, { z: "1", rate: "[]" }),
-      (error) => error instanceof InvalidError && error.violations.length === 3,
+      (error) =>
+        error instanceof InvalidError &&
+        error.violations.length === 3 &&
+        error.metadata.missing === "n",
     );
   });
 });

@@ -25,19 +25,34 @@ export function resolveRunParameters(
     if (!declared.has(name)) violations.push(violation(name, unknown(name, [...declared.keys()])));
   }
   const parameters: Record<string, ParameterValue> = {};
+  const missing: string[] = [];
   for (const [name, input] of declared) {
     const json = Object.hasOwn(given, name) ? given[name] : undefined;
     const result = resolveOne(input, json);
-    if ("json" in result) parameters[name] = { kind: "json", json: result.json };
-    else violations.push(violation(name, result.problem));
+    if ("json" in result) {
+      parameters[name] = { kind: "json", json: result.json };
+      continue;
+    }
+    violations.push(violation(name, `parameter "${excerpt(name)}" ${result.problem}`));
+    if (json === undefined) missing.push(name);
   }
   const [first] = violations;
   if (first === undefined) return parameters;
   const more = violations.length === 1 ? "" : ` (and ${violations.length - 1} more problems)`;
   throw new InvalidError(
     "INVALID_PARAMETERS",
-    `${first.field}: ${first.description}${more}`,
+    `${first.description}${more}`,
     violations.slice(0, PROBLEMS_MAX),
+    missing.length === 0
+      ? {}
+      : {
+          metadata: {
+            missing: missing
+              .slice(0, LISTED_MAX)
+              .map((name) => excerpt(name))
+              .join(", "),
+          },
+        },
   );
 }
 
@@ -47,9 +62,7 @@ function resolveOne(
 ): { readonly json: string } | { readonly problem: string } {
   if (given !== undefined && !isJson(given)) {
     return {
-      problem:
-        `the value must be JSON text, got ${excerpt(given)}; ` +
-        'a string needs its quotes, as in "\\"a\\""',
+      problem: `must be JSON text, got ${excerpt(given)}; a string needs its quotes, as in "\\"a\\""`,
     };
   }
   if (given !== undefined && isDeep(given, PARAMETER_DEPTH_MAX)) {
@@ -58,7 +71,7 @@ function resolveOne(
   if (given === undefined || (jsonKind(given) === "null" && input.optional)) {
     if (given === undefined && input.defaultJson !== undefined) return { json: input.defaultJson };
     if (input.optional) return { json: "null" };
-    return { problem: `the parameter is required; give it ${typeName(input.type)}` };
+    return { problem: `is missing: it must be ${typeName(input.type)}` };
   }
   const json = jsonKind(given) === "null" ? undefined : coerceJson(given.trim(), input.type);
   if (json === undefined) {

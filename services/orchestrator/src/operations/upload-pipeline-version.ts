@@ -1,6 +1,6 @@
 import { once } from "@tidemill/postgres";
 import type { Warning } from "../domain/journal-event.ts";
-import { insertPipelineVersion, loadPipeline } from "../store/pipeline-store.ts";
+import { insertPipelineVersion, loadPipeline, nextVersionName } from "../store/pipeline-store.ts";
 import type { PipelineVersionRecord } from "../store/records.ts";
 import { ensureSpec } from "../store/spec-store.ts";
 import { jsonCodec } from "./json-codec.ts";
@@ -10,6 +10,7 @@ import { readSource, type SpecSource, specRecordOf } from "./read-source.ts";
 export interface UploadPipelineVersion {
   readonly namespace: string;
   readonly pipelineId: string;
+  /** `""` means `v<n>`, the next one. */
   readonly name: string;
   readonly description: string;
   readonly source: SpecSource;
@@ -30,7 +31,7 @@ export async function uploadPipelineVersion(
 ): Promise<UploadedPipelineVersion> {
   const source = await readSource(context, command.source);
   const spec = await specRecordOf(context, source);
-  const { namespace, name, description } = command;
+  const { namespace, description } = command;
   return context.database.transaction((tx) =>
     once(tx, key, jsonCodec<UploadedPipelineVersion>(), async () => {
       const pipeline = await loadPipeline(tx, namespace, { kind: "id", id: command.pipelineId });
@@ -38,7 +39,7 @@ export async function uploadPipelineVersion(
         id: context.ids.next(),
         pipelineId: pipeline.id,
         namespace,
-        name,
+        name: command.name || (await nextVersionName(tx, pipeline.id)),
         description,
         specDigest: spec.digest,
         specSizeBytes: spec.sizeBytes,

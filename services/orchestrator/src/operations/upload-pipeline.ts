@@ -1,5 +1,6 @@
 import { once } from "@tidemill/postgres";
 import type { Warning } from "../domain/journal-event.ts";
+import { versionName } from "../domain/names.ts";
 import { ensureNamespace, insertPipeline, insertPipelineVersion } from "../store/pipeline-store.ts";
 import type { PipelineRecord, PipelineVersionRecord } from "../store/records.ts";
 import { ensureSpec } from "../store/spec-store.ts";
@@ -9,9 +10,10 @@ import { readSource, type SpecSource, specRecordOf } from "./read-source.ts";
 
 export interface UploadPipeline {
   readonly namespace: string;
-  /** `""` means the name inside the specification; so for `versionName`. */
+  /** `""` means the name inside the specification. */
   readonly name: string;
   readonly description: string;
+  /** `""` means `v1`. */
   readonly versionName: string;
   readonly source: SpecSource;
 }
@@ -41,7 +43,7 @@ export async function uploadPipeline(
     id: context.ids.next(),
     pipelineId: pipeline.id,
     namespace,
-    name: command.versionName || source.pipelineName,
+    name: command.versionName || versionName(1),
     description: "",
     specDigest: spec.digest,
     specSizeBytes: spec.sizeBytes,

@@ -9,6 +9,7 @@ import type { PipelineSource } from "@tidemill/proto/tidemill/orchestrator/v1/pi
 import type {
   ArtifactIdsSchema,
   AttemptSchema,
+  LargeValueSchema,
   RunSchema,
   TaskSchema,
 } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
@@ -40,10 +41,12 @@ export function runToProto(run: RunRecord): MessageInitShape<typeof RunSchema> {
     state: runStateToProto(run.state),
     version: BigInt(run.version),
     parametersJson: parametersToJson(run.parameters),
+    largeParameters: largeValues(run.parameters),
     pipelineRoot: run.pipelineRoot,
     ...optional("error", run.error),
     warnings: run.warnings.map((warning) => ({ ...warning })),
     outputParametersJson: parametersToJson(run.outputParameters),
+    largeOutputParameters: largeValues(run.outputParameters),
     createdBy: run.createdBy,
     createdAt: timestampFromMs(run.createdAt),
     ...time("startedAt", run.startedAt),
@@ -66,7 +69,9 @@ export function taskToProto({
     state: taskStateToProto(task.state),
     version: BigInt(task.version),
     inputParametersJson: parametersToJson(task.inputParameters),
+    largeInputParameters: largeValues(task.inputParameters),
     outputParametersJson: parametersToJson(task.outputParameters),
+    largeOutputParameters: largeValues(task.outputParameters),
     inputArtifacts: artifactsToIds(task.inputArtifacts),
     outputArtifacts: artifactsToIds(task.outputArtifacts),
     attempts: attempts.map(attemptToProto),
@@ -136,11 +141,34 @@ const PREVIEW_LENGTH = 128;
 
 /** JSON texts by name. A value that is elsewhere, or too long to be shown, is described instead. */
 function parametersToJson(parameters: Parameters): Record<string, string> {
-  const entries = Object.entries(parameters);
+  const lengthMax = shownLengthMax(parameters);
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, valueToJson(value, lengthMax)]),
+  );
+}
+
+/** Those of which `parametersToJson` gives a description, so that nobody takes it for the value. */
+function largeValues(
+  parameters: Parameters,
+): Record<string, MessageInitShape<typeof LargeValueSchema>> {
+  const lengthMax = shownLengthMax(parameters);
+  const large: Record<string, MessageInitShape<typeof LargeValueSchema>> = {};
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value.kind === "blob") {
+      large[name] = { blobDigest: value.digest, sizeBytes: BigInt(value.sizeBytes) };
+    } else if (value.json.length > lengthMax) {
+      large[name] = { sizeBytes: BigInt(Buffer.byteLength(value.json)) };
+    }
+  }
+  return large;
+}
+
+function shownLengthMax(parameters: Parameters): number {
   let length = 0;
-  for (const [, value] of entries) if (value.kind === "json") length += value.json.length;
-  const lengthMax = length > SHOWN_BYTES_MAX ? PREVIEW_LENGTH : SHOWN_BYTES_MAX;
-  return Object.fromEntries(entries.map(([name, value]) => [name, valueToJson(value, lengthMax)]));
+  for (const value of Object.values(parameters)) {
+    if (value.kind === "json") length += value.json.length;
+  }
+  return length > SHOWN_BYTES_MAX ? PREVIEW_LENGTH : SHOWN_BYTES_MAX;
 }
 
 function valueToJson(value: ParameterValue, lengthMax: number): string {

@@ -1,5 +1,6 @@
 import { AlreadyExistsError, NotFoundError } from "@tidemill/errors";
 import { onUnique, type Queryable, statement } from "@tidemill/postgres";
+import { versionName } from "../domain/names.ts";
 import type { PipelineRecord, PipelineVersionRecord } from "./records.ts";
 import {
   type PipelineRow,
@@ -48,6 +49,18 @@ const selectVersion = statement<PipelineVersionRow>(
   "select * from pipeline_versions where namespace = $1 and id = $2",
 );
 
+const lockPipeline = statement("pipelines_lock", "select from pipelines where id = $1 for update");
+
+/** Names of nine digits at most, so that none is too large for the number. */
+const selectLastVersion = statement<{ last: number }>(
+  "pipeline_versions_last",
+  `select greatest(
+     count(*),
+     coalesce(max(substring(name from '^v([0-9]{1,9})$')::integer), 0)
+   )::integer as last
+   from pipeline_versions where pipeline_id = $1`,
+);
+
 const selectVersionPage = statement<PipelineVersionRow>(
   "pipeline_versions_list",
   "select * from pipeline_versions where pipeline_id = $1 and id < $2 order by id desc limit $3",
@@ -92,6 +105,13 @@ export async function insertPipelineVersion(
     pipeline_versions_pipeline_id_name_key: () =>
       new AlreadyExistsError("pipeline version", version.name),
   });
+}
+
+/** The name of a version that was given none. Holds up others that add versions of the pipeline. */
+export async function nextVersionName(db: Queryable, pipelineId: string): Promise<string> {
+  await db.query(lockPipeline, [pipelineId]);
+  const [row] = (await db.query(selectLastVersion, [pipelineId])).rows;
+  return versionName((row?.last ?? 0) + 1);
 }
 
 export type PipelineKey =

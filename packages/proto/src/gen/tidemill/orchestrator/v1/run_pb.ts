@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file tidemill/orchestrator/v1/run.proto.
  */
 export const file_tidemill_orchestrator_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("CiJ0aWRlbWlsbC9vcmNoZXN0cmF0b3IvdjEvcnVuLnByb3RvEhh0aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEi/QUKA1J1bhIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIVCg1waXBlbGluZV9uYW1lGAQgASgJEhsKE3BpcGVsaW5lX3ZlcnNpb25faWQYBSABKAkSEwoLc3BlY19kaWdlc3QYBiABKAkSMQoFc3RhdGUYByABKA4yIi50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuUnVuU3RhdGUSDwoHdmVyc2lvbhgIIAEoAxJKCg9wYXJhbWV0ZXJzX2pzb24YCSADKAsyMS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuUnVuLlBhcmFtZXRlcnNKc29uRW50cnkSFQoNcGlwZWxpbmVfcm9vdBgKIAEoCRIyCgVlcnJvchgLIAEoCzIjLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrRXJyb3ISMwoId2FybmluZ3MYDCADKAsyIS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuV2FybmluZxJXChZvdXRwdXRfcGFyYW1ldGVyc19qc29uGA0gAygLMjcudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlJ1bi5PdXRwdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EhIKCmNyZWF0ZWRfYnkYDiABKAkSLgoKY3JlYXRlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGjUKE1BhcmFtZXRlcnNKc29uRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARo7ChlPdXRwdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLAoJVGFza0Vycm9yEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIpUJCgRUYXNrEgoKAmlkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRIWCg5wYXJlbnRfdGFza19pZBgDIAEoCRILCgNrZXkYBCABKAkSDAoEcGF0aBgFIAEoCRIUCgxkaXNwbGF5X25hbWUYBiABKAkSMAoEa2luZBgHIAEoDjIiLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrS2luZBIyCgVzdGF0ZRgIIAEoDjIjLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgJIAEoAxJWChVpbnB1dF9wYXJhbWV0ZXJzX2pzb24YCiADKAsyNy50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFzay5JbnB1dFBhcmFtZXRlcnNKc29uRW50cnkSWAoWb3V0cHV0X3BhcmFtZXRlcnNfanNvbhgLIAMoCzI4LnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrLk91dHB1dFBhcmFtZXRlcnNKc29uRW50cnkSSwoPaW5wdXRfYXJ0aWZhY3RzGAwgAygLMjIudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlRhc2suSW5wdXRBcnRpZmFjdHNFbnRyeRJNChBvdXRwdXRfYXJ0aWZhY3RzGA0gAygLMjMudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlRhc2suT3V0cHV0QXJ0aWZhY3RzRW50cnkSMwoIYXR0ZW1wdHMYDiADKAsyIS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuQXR0ZW1wdBIyCgVlcnJvchgPIAEoCzIjLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrRXJyb3ISMwoId2FybmluZ3MYECADKAsyIS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuV2FybmluZxIuCgpjcmVhdGVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaOgoYSW5wdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaOwoZT3V0cHV0UGFyYW1ldGVyc0pzb25FbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGlwKE0lucHV0QXJ0aWZhY3RzRW50cnkSCwoDa2V5GAEgASgJEjQKBXZhbHVlGAIgASgLMiUudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLkFydGlmYWN0SWRzOgI4ARpdChRPdXRwdXRBcnRpZmFjdHNFbnRyeRILCgNrZXkYASABKAkSNAoFdmFsdWUYAiABKAsyJS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuQXJ0aWZhY3RJZHM6AjgBIhoKC0FydGlmYWN0SWRzEgsKA2lkcxgBIAMoCSLqAgoHQXR0ZW1wdBIKCgJpZBgBIAEoCRIOCgZudW1iZXIYAiABKAUSNQoFc3RhdGUYAyABKA4yJi50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuQXR0ZW1wdFN0YXRlEhEKCXdvcmtlcl9pZBgEIAEoCRIRCglleGl0X2NvZGUYBSABKAUSDgoGc2lnbmFsGAYgASgFEjIKBWVycm9yGAcgASgLMiMudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlRhc2tFcnJvchIxCg1kaXNwYXRjaGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGbGltaXRzGAsgAygJKrMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSVU5fU1RBVEVfUEVORElORxABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISFwoTUlVOX1NUQVRFX1NVQ0NFRURFRBADEhQKEFJVTl9TVEFURV9GQUlMRUQQBBIXChNSVU5fU1RBVEVfQ0FOQ0VMSU5HEAUSFgoSUlVOX1NUQVRFX0NBTkNFTEVEEAYq0AEKCVRhc2tTdGF0ZRIaChZUQVNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSVEFTS19TVEFURV9QRU5ESU5HEAESFQoRVEFTS19TVEFURV9RVUVVRUQQAhIWChJUQVNLX1NUQVRFX1JVTk5JTkcQAxIYChRUQVNLX1NUQVRFX1NVQ0NFRURFRBAEEhUKEVRBU0tfU1RBVEVfRkFJTEVEEAUSFwoTVEFTS19TVEFURV9DQU5DRUxFRBAGEhYKElRBU0tfU1RBVEVfT01JVFRFRBAHKmUKCFRhc2tLaW5kEhkKFVRBU0tfS0lORF9VTlNQRUNJRklFRBAAEhIKDlRBU0tfS0lORF9ST09UEAESEQoNVEFTS19LSU5EX0RBRxACEhcKE1RBU0tfS0lORF9DT05UQUlORVIQAyrRAQoMQXR0ZW1wdFN0YXRlEh0KGUFUVEVNUFRfU1RBVEVfVU5TUEVDSUZJRUQQABIcChhBVFRFTVBUX1NUQVRFX0RJU1BBVENIRUQQARIZChVBVFRFTVBUX1NUQVRFX1JVTk5JTkcQAhIbChdBVFRFTVBUX1NUQVRFX1NVQ0NFRURFRBADEhgKFEFUVEVNUFRfU1RBVEVfRkFJTEVEEAQSGgoWQVRURU1QVF9TVEFURV9DQU5DRUxFRBAFEhYKEkFUVEVNUFRfU1RBVEVfTE9TVBAGYgZwcm90bzM", [file_google_protobuf_timestamp, file_tidemill_orchestrator_v1_pipeline]);
+  fileDesc("CiJ0aWRlbWlsbC9vcmNoZXN0cmF0b3IvdjEvcnVuLnByb3RvEhh0aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEi6AgKA1J1bhIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIVCg1waXBlbGluZV9uYW1lGAQgASgJEhsKE3BpcGVsaW5lX3ZlcnNpb25faWQYBSABKAkSEwoLc3BlY19kaWdlc3QYBiABKAkSMQoFc3RhdGUYByABKA4yIi50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuUnVuU3RhdGUSDwoHdmVyc2lvbhgIIAEoAxJKCg9wYXJhbWV0ZXJzX2pzb24YCSADKAsyMS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuUnVuLlBhcmFtZXRlcnNKc29uRW50cnkSFQoNcGlwZWxpbmVfcm9vdBgKIAEoCRIyCgVlcnJvchgLIAEoCzIjLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrRXJyb3ISMwoId2FybmluZ3MYDCADKAsyIS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuV2FybmluZxJXChZvdXRwdXRfcGFyYW1ldGVyc19qc29uGA0gAygLMjcudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlJ1bi5PdXRwdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EhIKCmNyZWF0ZWRfYnkYDiABKAkSLgoKY3JlYXRlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkwKEGxhcmdlX3BhcmFtZXRlcnMYEiADKAsyMi50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuUnVuLkxhcmdlUGFyYW1ldGVyc0VudHJ5ElkKF2xhcmdlX291dHB1dF9wYXJhbWV0ZXJzGBMgAygLMjgudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlJ1bi5MYXJnZU91dHB1dFBhcmFtZXRlcnNFbnRyeRo1ChNQYXJhbWV0ZXJzSnNvbkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaOwoZT3V0cHV0UGFyYW1ldGVyc0pzb25FbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGlwKFExhcmdlUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIzCgV2YWx1ZRgCIAEoCzIkLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5MYXJnZVZhbHVlOgI4ARpiChpMYXJnZU91dHB1dFBhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSMwoFdmFsdWUYAiABKAsyJC50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuTGFyZ2VWYWx1ZToCOAEiNQoKTGFyZ2VWYWx1ZRITCgtibG9iX2RpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIiwKCVRhc2tFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSKSDAoEVGFzaxIKCgJpZBgBIAEoCRIOCgZydW5faWQYAiABKAkSFgoOcGFyZW50X3Rhc2tfaWQYAyABKAkSCwoDa2V5GAQgASgJEgwKBHBhdGgYBSABKAkSFAoMZGlzcGxheV9uYW1lGAYgASgJEjAKBGtpbmQYByABKA4yIi50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFza0tpbmQSMgoFc3RhdGUYCCABKA4yIy50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFza1N0YXRlEg8KB3ZlcnNpb24YCSABKAMSVgoVaW5wdXRfcGFyYW1ldGVyc19qc29uGAogAygLMjcudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlRhc2suSW5wdXRQYXJhbWV0ZXJzSnNvbkVudHJ5ElgKFm91dHB1dF9wYXJhbWV0ZXJzX2pzb24YCyADKAsyOC50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFzay5PdXRwdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EksKD2lucHV0X2FydGlmYWN0cxgMIAMoCzIyLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrLklucHV0QXJ0aWZhY3RzRW50cnkSTQoQb3V0cHV0X2FydGlmYWN0cxgNIAMoCzIzLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrLk91dHB1dEFydGlmYWN0c0VudHJ5EjMKCGF0dGVtcHRzGA4gAygLMiEudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLkF0dGVtcHQSMgoFZXJyb3IYDyABKAsyIy50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFza0Vycm9yEjMKCHdhcm5pbmdzGBAgAygLMiEudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLldhcm5pbmcSLgoKY3JlYXRlZF9hdBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wElgKFmxhcmdlX2lucHV0X3BhcmFtZXRlcnMYFCADKAsyOC50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuVGFzay5MYXJnZUlucHV0UGFyYW1ldGVyc0VudHJ5EloKF2xhcmdlX291dHB1dF9wYXJhbWV0ZXJzGBUgAygLMjkudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLlRhc2suTGFyZ2VPdXRwdXRQYXJhbWV0ZXJzRW50cnkaOgoYSW5wdXRQYXJhbWV0ZXJzSnNvbkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaOwoZT3V0cHV0UGFyYW1ldGVyc0pzb25FbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGlwKE0lucHV0QXJ0aWZhY3RzRW50cnkSCwoDa2V5GAEgASgJEjQKBXZhbHVlGAIgASgLMiUudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLkFydGlmYWN0SWRzOgI4ARpdChRPdXRwdXRBcnRpZmFjdHNFbnRyeRILCgNrZXkYASABKAkSNAoFdmFsdWUYAiABKAsyJS50aWRlbWlsbC5vcmNoZXN0cmF0b3IudjEuQXJ0aWZhY3RJZHM6AjgBGmEKGUxhcmdlSW5wdXRQYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEjMKBXZhbHVlGAIgASgLMiQudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLkxhcmdlVmFsdWU6AjgBGmIKGkxhcmdlT3V0cHV0UGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRIzCgV2YWx1ZRgCIAEoCzIkLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5MYXJnZVZhbHVlOgI4ASIaCgtBcnRpZmFjdElkcxILCgNpZHMYASADKAki6gIKB0F0dGVtcHQSCgoCaWQYASABKAkSDgoGbnVtYmVyGAIgASgFEjUKBXN0YXRlGAMgASgOMiYudGlkZW1pbGwub3JjaGVzdHJhdG9yLnYxLkF0dGVtcHRTdGF0ZRIRCgl3b3JrZXJfaWQYBCABKAkSEQoJZXhpdF9jb2RlGAUgASgFEg4KBnNpZ25hbBgGIAEoBRIyCgVlcnJvchgHIAEoCzIjLnRpZGVtaWxsLm9yY2hlc3RyYXRvci52MS5UYXNrRXJyb3ISMQoNZGlzcGF0Y2hlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmxpbWl0cxgLIAMoCSqzAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1BFTkRJTkcQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhcKE1JVTl9TVEFURV9TVUNDRUVERUQQAxIUChBSVU5fU1RBVEVfRkFJTEVEEAQSFwoTUlVOX1NUQVRFX0NBTkNFTElORxAFEhYKElJVTl9TVEFURV9DQU5DRUxFRBAGKtABCglUYXNrU3RhdGUSGgoWVEFTS19TVEFURV9VTlNQRUNJRklFRBAAEhYKElRBU0tfU1RBVEVfUEVORElORxABEhUKEVRBU0tfU1RBVEVfUVVFVUVEEAISFgoSVEFTS19TVEFURV9SVU5OSU5HEAMSGAoUVEFTS19TVEFURV9TVUNDRUVERUQQBBIVChFUQVNLX1NUQVRFX0ZBSUxFRBAFEhcKE1RBU0tfU1RBVEVfQ0FOQ0VMRUQQBhIWChJUQVNLX1NUQVRFX09NSVRURUQQByplCghUYXNrS2luZBIZChVUQVNLX0tJTkRfVU5TUEVDSUZJRUQQABISCg5UQVNLX0tJTkRfUk9PVBABEhEKDVRBU0tfS0lORF9EQUcQAhIXChNUQVNLX0tJTkRfQ09OVEFJTkVSEAMq0QEKDEF0dGVtcHRTdGF0ZRIdChlBVFRFTVBUX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYQVRURU1QVF9TVEFURV9ESVNQQVRDSEVEEAESGQoVQVRURU1QVF9TVEFURV9SVU5OSU5HEAISGwoXQVRURU1QVF9TVEFURV9TVUNDRUVERUQQAxIYChRBVFRFTVBUX1NUQVRFX0ZBSUxFRBAEEhoKFkFUVEVNUFRfU1RBVEVfQ0FOQ0VMRUQQBRIWChJBVFRFTVBUX1NUQVRFX0xPU1QQBmIGcHJvdG8z", [file_google_protobuf_timestamp, file_tidemill_orchestrator_v1_pipeline]);
 
 /**
  * @generated from message tidemill.orchestrator.v1.Run
@@ -65,7 +65,9 @@ export type Run = Message<"tidemill.orchestrator.v1.Run"> & {
   version: bigint;
 
   /**
-   * Name to JSON text, defaults filled in.
+   * Name to JSON text, defaults filled in. Where `large_parameters` has the name as well, the text
+   * describes the value: `{"blob": digest, "size_bytes": n}` or
+   * `{"preview": first characters, "size_bytes": n}`.
    *
    * @generated from field: map<string, string> parameters_json = 9;
    */
@@ -89,7 +91,8 @@ export type Run = Message<"tidemill.orchestrator.v1.Run"> & {
   warnings: Warning[];
 
   /**
-   * Outputs of the pipeline itself, name to JSON text; set once it has succeeded.
+   * Outputs of the pipeline itself, name to JSON text; set once it has succeeded. Large ones are
+   * described as in `parameters_json`, and named in `large_output_parameters`.
    *
    * @generated from field: map<string, string> output_parameters_json = 13;
    */
@@ -114,6 +117,16 @@ export type Run = Message<"tidemill.orchestrator.v1.Run"> & {
    * @generated from field: google.protobuf.Timestamp finished_at = 17;
    */
   finishedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: map<string, tidemill.orchestrator.v1.LargeValue> large_parameters = 18;
+   */
+  largeParameters: { [key: string]: LargeValue };
+
+  /**
+   * @generated from field: map<string, tidemill.orchestrator.v1.LargeValue> large_output_parameters = 19;
+   */
+  largeOutputParameters: { [key: string]: LargeValue };
 };
 
 /**
@@ -122,6 +135,36 @@ export type Run = Message<"tidemill.orchestrator.v1.Run"> & {
  */
 export const RunSchema: GenMessage<Run> = /*@__PURE__*/
   messageDesc(file_tidemill_orchestrator_v1_run, 0);
+
+/**
+ * A value that an answer describes instead of holding it: its JSON text has more than 64 KiB, or
+ * the values of one map have more than 1 MiB together.
+ *
+ * @generated from message tidemill.orchestrator.v1.LargeValue
+ */
+export type LargeValue = Message<"tidemill.orchestrator.v1.LargeValue"> & {
+  /**
+   * SHA-256 (lower-case hex) of the JSON text, a blob of the artifact service in the namespace of
+   * the run. Empty for a value that was too long for this answer alone.
+   *
+   * @generated from field: string blob_digest = 1;
+   */
+  blobDigest: string;
+
+  /**
+   * Of the JSON text.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message tidemill.orchestrator.v1.LargeValue.
+ * Use `create(LargeValueSchema)` to create a new message.
+ */
+export const LargeValueSchema: GenMessage<LargeValue> = /*@__PURE__*/
+  messageDesc(file_tidemill_orchestrator_v1_run, 1);
 
 /**
  * @generated from message tidemill.orchestrator.v1.TaskError
@@ -145,7 +188,7 @@ export type TaskError = Message<"tidemill.orchestrator.v1.TaskError"> & {
  * Use `create(TaskErrorSchema)` to create a new message.
  */
 export const TaskErrorSchema: GenMessage<TaskError> = /*@__PURE__*/
-  messageDesc(file_tidemill_orchestrator_v1_run, 1);
+  messageDesc(file_tidemill_orchestrator_v1_run, 2);
 
 /**
  * @generated from message tidemill.orchestrator.v1.Task
@@ -203,9 +246,8 @@ export type Task = Message<"tidemill.orchestrator.v1.Task"> & {
   version: bigint;
 
   /**
-   * Resolved values, name to JSON text. A value that lies in the artifact service appears as
-   * `{"blob": digest, "size_bytes": n}`; where all of them exceed 1 MiB, long ones appear as
-   * `{"preview": first characters, "size_bytes": n}`.
+   * Resolved values, name to JSON text. Large ones are described as in `Run.parameters_json`, and
+   * named in `large_input_parameters` and `large_output_parameters`.
    *
    * @generated from field: map<string, string> input_parameters_json = 10;
    */
@@ -255,6 +297,16 @@ export type Task = Message<"tidemill.orchestrator.v1.Task"> & {
    * @generated from field: google.protobuf.Timestamp finished_at = 19;
    */
   finishedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: map<string, tidemill.orchestrator.v1.LargeValue> large_input_parameters = 20;
+   */
+  largeInputParameters: { [key: string]: LargeValue };
+
+  /**
+   * @generated from field: map<string, tidemill.orchestrator.v1.LargeValue> large_output_parameters = 21;
+   */
+  largeOutputParameters: { [key: string]: LargeValue };
 };
 
 /**
@@ -262,7 +314,7 @@ export type Task = Message<"tidemill.orchestrator.v1.Task"> & {
  * Use `create(TaskSchema)` to create a new message.
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
-  messageDesc(file_tidemill_orchestrator_v1_run, 2);
+  messageDesc(file_tidemill_orchestrator_v1_run, 3);
 
 /**
  * @generated from message tidemill.orchestrator.v1.ArtifactIds
@@ -279,7 +331,7 @@ export type ArtifactIds = Message<"tidemill.orchestrator.v1.ArtifactIds"> & {
  * Use `create(ArtifactIdsSchema)` to create a new message.
  */
 export const ArtifactIdsSchema: GenMessage<ArtifactIds> = /*@__PURE__*/
-  messageDesc(file_tidemill_orchestrator_v1_run, 3);
+  messageDesc(file_tidemill_orchestrator_v1_run, 4);
 
 /**
  * @generated from message tidemill.orchestrator.v1.Attempt
@@ -354,7 +406,7 @@ export type Attempt = Message<"tidemill.orchestrator.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_tidemill_orchestrator_v1_run, 4);
+  messageDesc(file_tidemill_orchestrator_v1_run, 5);
 
 /**
  * @generated from enum tidemill.orchestrator.v1.RunState
