@@ -11,6 +11,13 @@ export function readCount(text: string): number {
   return value;
 }
 
+/** How many of a list: at least one. */
+export function readLimit(text: string): number {
+  const value = readCount(text);
+  if (value < 1) throw new InvalidArgumentError("use a whole number of 1 or more.");
+  return value;
+}
+
 export function readPortOffset(text: string): number {
   const value = readCount(text);
   if (value > PORT_OFFSET_MAX) throw new InvalidArgumentError(`use at most ${PORT_OFFSET_MAX}.`);
@@ -18,6 +25,6 @@ export function readPortOffset(text: string): number {
 }
 
 /** Gathers an option that may be given several times. */
-export function gather(value: string, before: readonly string[]): string[] {
+export function gather(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

@@ -36,6 +36,7 @@ describe("the command line", () => {
       const [, ...words] = path.split(" ");
       await programFor(exits, written).parseAsync(["node", "tidemill", ...words, "--help"]);
       assert.deepEqual(exits, [exitCodes.ok]);
+      assert.doesNotMatch(written.join(""), /default: (\[\]|"")/);
       assert.match(written.join(""), new RegExp(`Example:\\n  \\$ npx ${path}`));
     });
   }
@@ -44,6 +45,7 @@ describe("the command line", () => {
     ["runs"],
     ["run", "get"],
     ["run", "list", "--limit", "-1"],
+    ["run", "list", "--limit", "0"],
     ["--port-offset", "x", "status"],
   ]) {
     it(`${words.join(" ")} is a usage error`, async () => {

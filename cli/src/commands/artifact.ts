@@ -1,4 +1,4 @@
-import { readCount } from "../option-values.ts";
+import { readLimit } from "../option-values.ts";
 import type { ProgramParts } from "../program.ts";
 
 export interface ArtifactListOptions {
@@ -20,7 +20,7 @@ export function addArtifactCommands({ program, run }: ProgramParts): void {
     .command("list")
     .description("artifacts, newest first")
     .option("--run <run>", "only those of that run, or of the `latest`")
-    .option("--limit <n>", "how many at most", readCount, LIST_LIMIT)
+    .option("--limit <n>", "how many at most", readLimit, LIST_LIMIT)
     .addHelpText("after", "\nExample:\n  $ npx tidemill artifact list --run latest")
     .action((options: ArtifactListOptions) =>
       run(async (context) => {

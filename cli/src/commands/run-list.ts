@@ -15,7 +15,7 @@ const PAGE_SIZE_MAX = 200;
 
 /** `tidemill run list` */
 export async function listRuns(context: CommandContext, options: ListOptions): Promise<ExitCode> {
-  const states = options.state.map(requireState);
+  const states = (options.state ?? []).map(requireState);
   const runs = await withClients(context, async (clients) => {
     const client = await clients.runs();
     const found: Run[] = [];

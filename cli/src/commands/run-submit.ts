@@ -76,7 +76,7 @@ export async function createRun(
       requestId: options.requestId ?? uuidv7Source(systemClock).next(),
       name: options.name ?? "",
       pipeline,
-      parametersJson: readParameters(declared, options.param, paramsText),
+      parametersJson: readParameters(declared, options.param ?? [], paramsText),
       pipelineRoot: options.pipelineRoot ?? "",
     },
     timeoutFor(sizeBytes),
@@ -101,7 +101,7 @@ async function chooseFile(
   options: SubmitOptions,
 ): Promise<Chosen> {
   const { source, sizeBytes } = await readSource(context, file);
-  const hasValues = options.param.length > 0 || options.params !== undefined;
+  const hasValues = options.param !== undefined || options.params !== undefined;
   const pipelines = hasValues ? await clients.pipelines() : undefined;
   const { namespace } = context;
   const answer = await pipelines?.validatePipeline({ namespace, source }, timeoutFor(sizeBytes));

@@ -1,11 +1,11 @@
-import { gather, readCount } from "../option-values.ts";
+import { gather, readCount, readLimit } from "../option-values.ts";
 import type { ProgramParts } from "../program.ts";
 
 export interface SubmitOptions {
   readonly pipeline?: string;
   readonly version?: string;
   readonly name?: string;
-  readonly param: readonly string[];
+  readonly param?: readonly string[];
   readonly params?: string;
   readonly pipelineRoot?: string;
   readonly requestId?: string;
@@ -13,7 +13,7 @@ export interface SubmitOptions {
 }
 
 export interface ListOptions {
-  readonly state: readonly string[];
+  readonly state?: readonly string[];
   readonly limit: number;
 }
 
@@ -36,7 +36,7 @@ export function addRunCommands({ program, run }: ProgramParts): void {
     .option("--pipeline <name>", "an uploaded pipeline instead of a file: its newest version")
     .option("--version <name>", "that version of it")
     .option("--name <name>", "what to call the run")
-    .option("-p, --param <name=value>", "a parameter, read by its type; repeatable", gather, [])
+    .option("-p, --param <name=value>", "a parameter, read by its type; repeatable", gather)
     .option("--params <file>", "parameters as a JSON object")
     .option("--pipeline-root <address>", "where artifacts get their addresses")
     .option("--request-id <id>", "the same id never starts a second run")
@@ -55,8 +55,8 @@ export function addRunCommands({ program, run }: ProgramParts): void {
   group
     .command("list")
     .description("runs, newest first")
-    .option("--state <state>", "only runs in that state; repeatable", gather, [])
-    .option("--limit <n>", "how many at most", readCount, LIST_LIMIT)
+    .option("--state <state>", "only runs in that state; repeatable", gather)
+    .option("--limit <n>", "how many at most", readLimit, LIST_LIMIT)
     .addHelpText("after", "\nExample:\n  $ npx tidemill run list --state failed --limit 5")
     .action((options: ListOptions) =>
       run(async (context) => {

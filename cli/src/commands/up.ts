@@ -53,7 +53,7 @@ export async function startMeshHere(
 /** The first example, shown live; then where everything is and what to do next. */
 async function runDemo(context: CommandContext, record: RunRecord): Promise<ExitCode> {
   const outcome = await withClients(context, async (clients) => {
-    const run = await createRun(context, clients, join(root, DEMO), { param: [] });
+    const run = await createRun(context, clients, join(root, DEMO), {});
     if (!context.json) context.terminal.print(`\nrun ${run.id} of ${DEMO}`);
     return waitForRun(context, clients, run.id);
   });
