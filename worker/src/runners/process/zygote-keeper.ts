@@ -1,4 +1,5 @@
 import { setTimeout as setTimer } from "node:timers";
+import { CanceledError } from "@tidemill/errors";
 import type { Logger } from "@tidemill/telemetry";
 import type { TaskEnd } from "../runner.ts";
 import { addImports, importsPath, loadImports, refuseImport, saveImports } from "./imports-file.ts";
@@ -31,6 +32,7 @@ export class ZygoteKeeper {
   /** Whether the current zygote has imported more than the kfp runtime. */
   #importsAhead = false;
   #users = 0;
+  #isStopped = false;
   #idleTimer: NodeJS.Timeout | undefined;
   readonly #retired = new Set<Zygote>();
 
@@ -74,8 +76,13 @@ export class ZygoteKeeper {
     this.#warmSuccessor();
   }
 
-  /** Ends every zygote; tasks that still run are killed. */
+  /** Ends every zygote; tasks that still run are killed, and none is started any more. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
     clearTimeout(this.#idleTimer);
     this.#isStale = false;
     const all = [this.#current, this.#warming, ...this.#retired].filter((one) => one !== undefined);
@@ -88,8 +95,14 @@ export class ZygoteKeeper {
   /** A zygote that is ready and stays: one may have been retired while it was waited for. */
   async #place(): Promise<Zygote> {
     for (;;) {
+      if (this.#isStopped) throw new CanceledError("WORKER_STOPPED", "the worker was stopped");
       const zygote = this.#current ?? this.#startCurrent();
-      await zygote.ready;
+      try {
+        await zygote.ready;
+      } catch (error) {
+        // Its successor was warm before it was; that one is there for this task, too.
+        if (!zygote.isRetired) throw error;
+      }
       if (!zygote.isLeaving) return zygote;
     }
   }
@@ -162,7 +175,7 @@ export class ZygoteKeeper {
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimer(() => {
       // Nothing runs, so nothing is cut off; whoever comes next starts a new one.
-      void this.stop();
+      void this.#letGo();
     }, this.#options.idleMs ?? ZYGOTE_IDLE_MS);
     this.#idleTimer.unref();
   }

@@ -46,7 +46,7 @@ const BOOT = bootstrapCode("from tidemill_worker import zygote; zygote.main()");
  * and count as lost.
  */
 export class Zygote {
-  /** Resolves once children wait; rejects when the process ends before that. */
+  /** Resolves once children wait; rejects when it ends, or is told to leave, before that. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
@@ -56,7 +56,8 @@ export class Zygote {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #running = new Map<string, Running>();
   #stderr = "";
-  #leaving = false;
+  #isRetired = false;
+  #hasEnded = false;
   #settleReady: { resolve(): void; reject(error: Error): void };
 
   constructor(options: ZygoteOptions) {
@@ -95,7 +96,12 @@ export class Zygote {
 
   /** Whether it takes no more tasks. */
   get isLeaving(): boolean {
-    return this.#leaving;
+    return this.#isRetired || this.#hasEnded;
+  }
+
+  /** Whether it was told to leave: that it is never ready then is no failure. */
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   get pid(): number | undefined {
@@ -104,7 +110,7 @@ export class Zygote {
 
   /** Starts a task in a child that waits for one. Never rejects. */
   run(request: ZygoteRequest): Promise<TaskEnd> {
-    if (this.#leaving) return Promise.resolve({ kind: "lost" });
+    if (this.isLeaving) return Promise.resolve({ kind: "lost" });
     const { promise, resolve } = Promise.withResolvers<TaskEnd>();
     this.#running.set(request.id, { request, resolve });
     const payload = Buffer.from(JSON.stringify(request.payload));
@@ -126,7 +132,8 @@ export class Zygote {
 
   /** Ends it. Tasks that still run are killed at once. */
   leave(): void {
-    this.#leaving = true;
+    this.#isRetired = true;
+    this.#settleReady.reject(new Error("it was told to leave"));
     this.#process.stdin.end();
   }
 
@@ -167,7 +174,7 @@ export class Zygote {
   }
 
   #onEnd(how: string, done: () => void): void {
-    this.#leaving = true;
+    this.#hasEnded = true;
     const stderr = this.#stderr.trim();
     if (stderr !== "") this.#options.log.warn("zygote said", { stderr });
     const { python } = this.#options;
