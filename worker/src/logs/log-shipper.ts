@@ -1,22 +1,14 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  type FSWatcher,
-  fstatSync,
-  openSync,
-  readSync,
-  watch,
-} from "node:fs";
+import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@connectrpc/connect";
 import { isRetriable, OutOfRangeError } from "@tidemill/errors";
 import { backoff, wait } from "@tidemill/lifecycle";
 import type { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
+import { watchDirectory } from "./watch-directory.ts";
 
 export interface LogShipperOptions {
-  readonly client: Client<typeof LogService>;
+  readonly client: Pick<Client<typeof LogService>, "appendLog" | "sealLog">;
   /** Holds the files `stdout`, `stderr` and `system`. */
   readonly directory: string;
   readonly namespace: string;
@@ -44,7 +36,7 @@ const RETRY = { initialMs: 100, maxMs: 5_000 };
  */
 export class LogShipper {
   readonly #options: LogShipperOptions;
-  readonly #watcher: FSWatcher;
+  readonly #watching: { close(): void };
   readonly #tails: ReadonlyMap<Stream, Tail>;
   #timer: NodeJS.Timeout | undefined;
   #hasChanged = false;
@@ -53,20 +45,23 @@ export class LogShipper {
   constructor(options: LogShipperOptions) {
     this.#options = options;
     this.#tails = new Map(STREAMS.map((stream) => [stream, new Tail(options, stream)]));
-    this.#watcher = watch(options.directory, () => this.#pumpSoon());
-    // A directory that vanishes ends the attempt in other ways than through its log.
-    this.#watcher.on("error", () => undefined);
+    this.#watching = watchDirectory(options.directory, () => this.#pumpSoon());
   }
 
-  /** A line of the worker's own for the reader of the log. */
+  /** A line of the worker's own for the reader of the log. A full disk costs the line alone. */
   remark(text: string): void {
-    appendFileSync(join(this.#options.directory, "system"), `${text}\n`);
+    const { directory, log, taskId } = this.#options;
+    try {
+      appendFileSync(join(directory, "system"), `${text}\n`);
+    } catch (error) {
+      log.warn("a remark could not be written", { task_id: taskId, text, error });
+    }
   }
 
   /** Sends what is left and seals. The task has ended, so the files have their final size. */
   async finish(): Promise<void> {
     await wait(SEAL_DELAY_MS, this.#options.signal);
-    this.#watcher.close();
+    this.#watching.close();
     this.#hasChanged = false;
     clearTimeout(this.#timer);
     await this.#pumping;
@@ -104,9 +99,9 @@ class Tail {
   }
 
   async pump(): Promise<void> {
-    for (;;) {
+    while (!this.#hasGivenUp) {
       const data = this.#read();
-      if (data === undefined || this.#hasGivenUp) return;
+      if (data === undefined) return;
       const offset = BigInt(this.#offset);
       await this.#persist(async () => {
         await this.#options.client.appendLog({ key: this.#key(), offset, data });
@@ -124,11 +119,21 @@ class Tail {
     });
   }
 
+  /** The next bytes; undefined when there are none, or they cannot be read. */
+  #read(): Buffer<ArrayBuffer> | undefined {
+    try {
+      return this.#readFile();
+    } catch (error) {
+      this.#giveUp(error);
+      return undefined;
+    }
+  }
+
   /**
-   * The next bytes; undefined when there are none. What was written a moment ago lies in the page
+   * What was written a moment ago lies in the page
    * cache, so reading it at once is cheaper than asking another thread to.
    */
-  #read(): Buffer<ArrayBuffer> | undefined {
+  #readFile(): Buffer<ArrayBuffer> | undefined {
     const path = join(this.#options.directory, this.#stream);
     if (this.#file === undefined && !existsSync(path)) return undefined;
     this.#file ??= openSync(path, "r");
@@ -147,7 +152,7 @@ class Tail {
   async #persist(work: () => Promise<void>): Promise<void> {
     if (this.#hasGivenUp) return;
     const delays = backoff(RETRY);
-    const { log, signal, taskId } = this.#options;
+    const { signal } = this.#options;
     for (;;) {
       try {
         return await work();
@@ -155,11 +160,16 @@ class Tail {
         if (this.#resume(error)) return;
         const isOver = !isRetriable(error) || !(await wait(delays.nextMs(), signal));
         if (!isOver) continue;
-        this.#hasGivenUp = true;
-        log.warn("a log is not complete", { task_id: taskId, stream: this.#stream, error });
+        this.#giveUp(error);
         return;
       }
     }
+  }
+
+  #giveUp(error: unknown): void {
+    const { log, taskId } = this.#options;
+    this.#hasGivenUp = true;
+    log.warn("a log is not complete", { task_id: taskId, stream: this.#stream, error });
   }
 
   /** A store that lost its tail in a crash says where to go on. */

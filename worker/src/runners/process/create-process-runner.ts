@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Logger } from "@tidemill/telemetry";
@@ -8,6 +8,9 @@ import { findInterpreters } from "../../environments/find-interpreters.ts";
 import { Launcher } from "./launcher.ts";
 import { ProcessRunner } from "./process-runner.ts";
 
+/** Of a zygote's directory for rehearsals, which zygote.py makes. */
+const REHEARSAL = "rehearsal-";
+
 /** The process runner with the interpreters of this machine and the environments of the home. */
 export async function createProcessRunner(
   config: WorkerConfig,
@@ -16,6 +19,10 @@ export async function createProcessRunner(
 ): Promise<ProcessRunner> {
   const zygotes = join(config.home, "zygotes");
   mkdirSync(zygotes, { recursive: true, mode: 0o700 });
+  // Zygotes that were killed leave theirs behind.
+  for (const name of readdirSync(zygotes).filter((found) => found.startsWith(REHEARSAL))) {
+    rmSync(join(zygotes, name), { recursive: true, force: true });
+  }
   const hostPath = hostPathOf(config.env.PATH ?? "");
   const interpreters = await findInterpreters({
     preferred: config.python,
