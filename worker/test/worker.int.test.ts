@@ -218,7 +218,8 @@ describe("a worker", { timeout: 240_000 }, () => {
       `def step(one: Input[Dataset], many: Input[Model]) -> dict:
     import os
     names = sorted(os.listdir(many.path))
-    return {"one": open(one.path).read(), **{n: open(os.path.join(many.path, n)).read() for n in names}}
+    files = {n: open(os.path.join(many.path, n)).read() for n in names}
+    return {"one": open(one.path).read(), **files}
 `,
       { inputArtifacts, outputParameterTypes: { Output: "STRUCT" } },
       id2,

@@ -50,9 +50,9 @@ export class RunDirectories {
   }
 
   /**
-   * Calls `download` unless that content is at `path` and nobody has touched it since; once for many
-   * that ask together. A path outside of the run's directory is one that user code chose: what is
-   * there is left alone.
+   * Calls `download` unless that content is at `path` and nobody has touched it since; once for
+   * many that ask together. A path outside of the run's directory is one that user code chose: what
+   * is there is left alone.
    */
   async stage(
     runId: string,
