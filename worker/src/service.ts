@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
   type Clock,
@@ -36,7 +37,7 @@ export interface WorkerServer extends Service {
   readonly workerId: string;
 }
 
-const VERSION = "0.1.0";
+const { version: VERSION }: { version: string } = createRequire(import.meta.url)("../package.json");
 /** Between TERM and KILL when the worker stops. */
 const STOP_GRACE_MS = 10_000;
 /** How long a stopping worker waits for its reports to be acknowledged, then for its logs. */

@@ -178,6 +178,8 @@ function basePlan(site: PostgresSite): Omit<ProcessPlan, "name" | "argv"> {
   };
 }
 
-function lastLines(text: string): string {
-  return text.trim().split("\n").slice(-3).join(" | ");
+/** Without the statements that Postgres repeats: some of them hold a password. */
+export function lastLines(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/STATEMENT: /.test(line));
+  return lines.slice(-3).join(" | ");
 }

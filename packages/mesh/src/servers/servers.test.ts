@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { natsConf } from "./nats-server.ts";
+import { lastLines } from "./postgres-server.ts";
 import { postgresConf } from "./postgres-settings.ts";
 import { postgresUser } from "./postgres-user.ts";
 
@@ -31,6 +32,12 @@ describe("postgresUser", () => {
   for (const c of cases) {
     it(c.name, () => assert.deepEqual(postgresUser(c.uid, c.passwd), c.expected));
   }
+});
+
+it("what Postgres said of a failure holds no statement, which may hold a password", () => {
+  const said =
+    "x ERROR:  disk full\nx STATEMENT:  alter role r password 'secret'\n\ny FATAL:  bye\n";
+  assert.equal(lastLines(said), "x ERROR:  disk full | y FATAL:  bye");
 });
 
 describe("the settings of the servers", () => {
