@@ -6,12 +6,6 @@ export interface Interpreter {
   readonly version: string;
 }
 
-export interface InterpreterChoice {
-  readonly interpreter: Interpreter;
-  /** Whether it has the minor version that was asked for. */
-  readonly exact: boolean;
-}
-
 /**
  * The interpreter for a wanted minor version: that one, else the nearest newer, else the nearest
  * older one. Among patch versions the newest. Undefined when there is none at all.
@@ -19,15 +13,18 @@ export interface InterpreterChoice {
 export function chooseInterpreter(
   interpreters: readonly Interpreter[],
   wanted: string,
-): InterpreterChoice | undefined {
+): Interpreter | undefined {
   const minor = minorOf(wanted);
   const ranked = interpreters.toSorted((a, b) => comparePatches(b.version, a.version));
   const newer = ranked.filter((entry) => minorOf(entry.version) >= minor);
   const pool = newer.length > 0 ? newer : ranked;
   const distance = (entry: Interpreter) => Math.abs(minorOf(entry.version) - minor);
-  const [interpreter] = pool.toSorted((a, b) => distance(a) - distance(b));
-  if (interpreter === undefined) return undefined;
-  return { interpreter, exact: minorOf(interpreter.version) === minor };
+  return pool.toSorted((a, b) => distance(a) - distance(b))[0];
+}
+
+/** Whether a Python of that version is what somebody means who asks for `3.11`. */
+export function isOfVersion(version: string, wanted: string): boolean {
+  return minorOf(version) === minorOf(wanted);
 }
 
 /** The minor version as one number: `3.11.7` gives 3011. */

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { StateError } from "@tidemill/errors";
 import type { Logger } from "@tidemill/telemetry";
-import { buildEnvironment, pythonIn } from "./build-environment.ts";
+import { buildEnvironment } from "./build-environment.ts";
+import { BuiltEnvironments, type Environment } from "./built-environments.ts";
 import type { Interpreter } from "./choose-interpreter.ts";
 import { type EnvironmentSpec, environmentSpec } from "./environment-spec.ts";
 import { withFileLock } from "./file-lock.ts";
@@ -18,14 +19,6 @@ import {
 import { createUv, type InstallerCommand } from "./uv.ts";
 
 const execute = promisify(execFile);
-
-/** A Python environment that can be used. */
-export interface Environment {
-  readonly digest: string;
-  readonly directory: string;
-  readonly python: string;
-  readonly binDirectory: string;
-}
 
 export interface EnvironmentsOptions {
   /** `environments/` of the worker's home. */
@@ -45,7 +38,6 @@ export interface EnsureHooks {
   onRemark(text: string): void;
 }
 
-const READY_FILE = "ready.json";
 const PIP_CONFIG_TIMEOUT_MS = 30_000;
 const PASSED_ON =
   /^(PATH|HOME|USER|TMPDIR|NETRC|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|UV_.*)$/i;
@@ -53,12 +45,13 @@ const PASSED_ON =
 /** The environments of one worker's home, each made once and shared by every task that wants it. */
 export class Environments {
   readonly #options: EnvironmentsOptions;
-  readonly #ready = new Map<string, Environment>();
+  readonly #built: BuiltEnvironments;
   readonly #building = new Map<string, Promise<Environment>>();
   #settings: Promise<InstallerSettings> | undefined;
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
+    this.#built = new BuiltEnvironments(options.directory);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   }
 
@@ -66,9 +59,16 @@ export class Environments {
     return environmentSpec(interpreter, plan, basename(this.#options.kfpWheel));
   }
 
-  /** The environment, made first where it is not there. Throws StateError INSTALL_FAILED. */
-  async ensure(spec: EnvironmentSpec, hooks: EnsureHooks): Promise<Environment> {
-    const known = this.#ready.get(spec.digest) ?? this.#find(spec.digest);
+  /**
+   * An environment of that content, made first where none is there; of the version that is `asked`
+   * for where there is one. Throws StateError INSTALL_FAILED.
+   */
+  async ensure(
+    spec: EnvironmentSpec,
+    asked: string | undefined,
+    hooks: EnsureHooks,
+  ): Promise<Environment> {
+    const known = this.#built.find(spec, asked);
     if (known !== undefined) return known;
     hooks.onBuilding();
     const running = this.#building.get(spec.digest);
@@ -85,26 +85,11 @@ export class Environments {
     }
   }
 
-  #find(digest: string): Environment | undefined {
-    const directory = join(this.#options.directory, digest);
-    if (!existsSync(join(directory, READY_FILE))) return undefined;
-    const environment: Environment = {
-      digest,
-      directory,
-      python: pythonIn(directory),
-      binDirectory: join(directory, "bin"),
-    };
-    // Somebody may have removed the interpreter that it stands on.
-    if (!existsSync(environment.python)) return undefined;
-    this.#ready.set(digest, environment);
-    return environment;
-  }
-
   #build(spec: EnvironmentSpec, hooks: EnsureHooks): Promise<Environment> {
     const { directory, uv, kfpWheel, python, env, run, log } = this.#options;
     const target = join(directory, spec.digest);
     return withFileLock(python, `${target}.lock`, async () => {
-      const other = this.#find(spec.digest);
+      const other = this.#built.open(spec.digest);
       if (other !== undefined) return other;
       const startedMs = performance.now();
       this.#settings ??= this.#readSettings();
@@ -118,11 +103,10 @@ export class Environments {
         onRemark: hooks.onRemark,
       });
       await buildEnvironment({ uv: installer, kfpWheel, settings }, spec, target);
-      const description = { python: spec.interpreter.version, steps: spec.plan.steps };
-      writeFileSync(join(target, READY_FILE), JSON.stringify(description));
+      this.#built.add(spec);
       const durationMs = Math.round(performance.now() - startedMs);
       log.info("environment made", { environment: spec.digest, duration_ms: durationMs });
-      const made = this.#find(spec.digest);
+      const made = this.#built.open(spec.digest);
       if (made === undefined) {
         throw new StateError("INSTALL_FAILED", `uv made no interpreter in ${target}`);
       }

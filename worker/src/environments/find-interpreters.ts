@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdir, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Interpreter } from "./choose-interpreter.ts";
 
@@ -42,13 +42,18 @@ export async function findInterpreters(options: FindOptions): Promise<readonly I
 async function candidatePaths(options: FindOptions): Promise<readonly string[]> {
   const names = ["python3", "python"];
   for (let minor = MINOR_MIN; minor <= MINOR_MAX; minor += 1) names.push(`python3.${minor}`);
-  const onPath = options.path
-    .split(":")
-    // A shim decides by the directory it is called in, and costs 70 ms to do so.
-    .filter((directory) => directory !== "" && !directory.endsWith("/shims"))
+  const directories = options.path.split(":").filter((directory) => directory !== "");
+  // A shim decides by the directory it is called in, and costs 70 ms to do so.
+  const isShims = (directory: string) => basename(directory) === "shims";
+  const onPath = directories
+    .filter((directory) => !isShims(directory))
     .flatMap((directory) => names.map((name) => join(directory, name)));
+  const managers = new Set([
+    options.pyenvRoot ?? join(options.userHome, ".pyenv"),
+    ...directories.filter(isShims).map(dirname),
+  ]);
   const managed = await Promise.all([
-    versionsIn(join(options.pyenvRoot ?? join(options.userHome, ".pyenv"), "versions")),
+    ...[...managers].map((root) => versionsIn(join(root, "versions"))),
     versionsIn(join(options.userHome, ".local", "share", "uv", "python")),
   ]);
   const preferred = options.preferred === undefined ? [] : [options.preferred];

@@ -27,6 +27,19 @@ export function loadImports(directory: string): RememberedImports {
   }
 }
 
+/** What a task says that it imported: anything, for user code may write there. */
+export function loadModules(path: string): readonly string[] {
+  const file = openTaskFile(path);
+  if (file === undefined) return [];
+  try {
+    return stringsIn(JSON.parse(readFileSync(file, "utf8"))).slice(0, MODULES_MAX);
+  } catch {
+    return [];
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Adds modules. Undefined when all were known, refused or beyond the limit. */
 export function addImports(
   known: RememberedImports,

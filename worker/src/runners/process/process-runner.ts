@@ -2,8 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { StateError } from "@tidemill/errors";
 import type { Logger } from "@tidemill/telemetry";
-import { chooseInterpreter, type Interpreter } from "../../environments/choose-interpreter.ts";
-import type { Environment, Environments } from "../../environments/environments.ts";
+import type { Environment } from "../../environments/built-environments.ts";
+import {
+  chooseInterpreter,
+  type Interpreter,
+  isOfVersion,
+} from "../../environments/choose-interpreter.ts";
+import type { Environments } from "../../environments/environments.ts";
 import { type ImageMeaning, meaningOf } from "../../environments/image-table.ts";
 import { noInstall } from "../../environments/install-script.ts";
 import type { PreparedTask, PrepareRequest, Runner, RunRequest, TaskEnd } from "../runner.ts";
@@ -73,30 +78,35 @@ export class ProcessRunner implements Runner {
     await Promise.all([...keepers, this.#options.launcher.stop()]);
   }
 
-  #environment(
+  async #environment(
     meaning: ImageMeaning,
     component: ComponentCommand | undefined,
     request: PrepareRequest,
   ): Promise<Environment> {
     const { environments, interpreters } = this.#options;
     const asked = meaning.kind === "python" ? meaning.version : undefined;
-    const choice = chooseInterpreter(interpreters, asked ?? interpreters[0]?.version ?? "3.11");
-    if (choice === undefined) {
+    const interpreter = chooseInterpreter(
+      interpreters,
+      asked ?? interpreters[0]?.version ?? "3.11",
+    );
+    if (interpreter === undefined) {
       throw new StateError(
         "PYTHON_MISSING",
         "no Python 3.9 or later is on this machine: install one and start the worker again",
       );
     }
-    if (asked !== undefined && !choice.exact) {
+    const spec = environments.spec(interpreter, component?.install ?? noInstall);
+    const ensured = environments.ensure(spec, asked, request.hooks);
+    const environment = await untilAborted(ensured, request.signal);
+    if (asked !== undefined && !isOfVersion(environment.version, asked)) {
       request.hooks.onWarning({
         code: "PYTHON_VERSION_SUBSTITUTED",
         message:
           `image "${request.image}" asks for Python ${asked}, which is not on this machine: ` +
-          `${choice.interpreter.version} ran it; install Python ${asked} to have it honoured`,
+          `${environment.version} ran it; install Python ${asked} to have it honoured`,
       });
     }
-    const spec = environments.spec(choice.interpreter, component?.install ?? noInstall);
-    return untilAborted(environments.ensure(spec, request.hooks), request.signal);
+    return environment;
   }
 
   #keeper(environment: Environment): ZygoteKeeper {
@@ -154,9 +164,7 @@ export class ProcessRunner implements Runner {
       const end = await keeper.run(zygoteRequest, (zygote) => {
         place = zygote;
       });
-      if (end.kind === "exited" && existsSync(modulesFile)) {
-        keeper.learn(JSON.parse(readFileSync(modulesFile, "utf8")));
-      }
+      if (end.kind === "exited") keeper.learn(loadModules(modulesFile));
       return end;
     };
     return { run, stop: (graceMs) => place?.stop(attemptId, graceMs) };
