@@ -27,7 +27,8 @@ const FREE_MIB_MIN = 256;
 const layoutMigrations: readonly LayoutMigration[] = [];
 
 /**
- * Creates the home, or checks the one that is there. Throws StateError: BAD_HOME when the directory
+ * Creates the home, or checks the one that is there, in which a mesh may be running: what is in it
+ * stays as it is until `prepareHome`. Throws StateError: BAD_HOME when the directory
  * cannot serve, HOME_NEWER when a later release made it, POSTGRES_MAJOR when its databases are of
  * another PostgreSQL, DISK_FULL.
  */
@@ -44,14 +45,19 @@ export async function openHome(root: string, options: OpenHomeOptions): Promise<
   } else {
     requireReadable(root, version, migrations.length + 1, options.postgresMajor);
     await requireSpace(root);
-    for (const migration of migrations.slice(version.layout - 1)) await migration(layout);
-  }
-  await makeDirectories(layout);
-  const current = { layout: migrations.length + 1, postgresMajor: options.postgresMajor };
-  if (version?.layout !== current.layout) {
-    await writeFileDurably(layout.version, `${JSON.stringify(current)}\n`);
   }
   return layout;
+}
+
+/** Brings an opened home to the layout of this release; for whoever holds its lock. */
+export async function prepareHome(layout: HomeLayout, options: OpenHomeOptions): Promise<void> {
+  const migrations = options.migrations ?? layoutMigrations;
+  const current = { layout: migrations.length + 1, postgresMajor: options.postgresMajor };
+  const version = (await readVersion(layout)) ?? current;
+  for (const migration of migrations.slice(version.layout - 1)) await migration(layout);
+  await makeDirectories(layout);
+  if (version.layout === current.layout && existsSync(layout.version)) return;
+  await writeFileDurably(layout.version, `${JSON.stringify(current)}\n`);
 }
 
 /** Credentials lie below: a home that others may read is closed, as ssh asks of its own. */

@@ -6,7 +6,7 @@ import { systemClock } from "@tidemill/lifecycle";
 import { createLogger, type Logger } from "@tidemill/telemetry/logger";
 import { ensureCredentials } from "../home/credentials.ts";
 import type { HomeLayout } from "../home/home-layout.ts";
-import { openHome } from "../home/open-home.ts";
+import { openHome, prepareHome } from "../home/open-home.ts";
 import { findPostgresDirectory, preparePostgres } from "../home/postgres-site.ts";
 import { rememberedPython } from "../home/remembered-python.ts";
 import { requireFreePorts } from "../ports/require-free-ports.ts";
@@ -43,7 +43,8 @@ export interface StartMeshOptions {
 export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
   const startedMs = systemClock.now();
   const ports = portsAt(options.portOffset);
-  const layout = await openHome(options.home, { postgresMajor: installedPostgres().major });
+  const release = { postgresMajor: installedPostgres().major };
+  const layout = await openHome(options.home, release);
   const python = options.tools?.python ?? (await rememberedPython(layout, options.env));
   const lost = Promise.withResolvers<void>();
   const reaper = createReaper({
@@ -54,8 +55,9 @@ export async function startMesh(options: StartMeshOptions): Promise<Mesh> {
   });
   await lockHome(reaper, layout);
   try {
-    const log = supervisorLog(layout, options);
     await endLeftovers(layout);
+    await prepareHome(layout, release);
+    const log = supervisorLog(layout, options);
     await requireFreePorts(options.portOffset);
     const credentials = await ensureCredentials(layout);
     const { env, progress = () => {}, signal } = options;
