@@ -33,15 +33,16 @@ export async function getRun(context: CommandContext, id: string): Promise<ExitC
   const view = {
     run,
     tasks: new Map(tasks.map((task) => [task.id, task])),
-    lastLines: new Map<string, string>(),
+    wordsOf: () => "",
   };
   const style = {
     paint: paintOf(context.terminal.colors),
     columns: context.terminal.columns(),
+    rows: Number.POSITIVE_INFINITY,
     nowMs: context.now(),
   };
   context.terminal.print(`run ${run.id}`);
   for (const line of renderTree(view, style)) context.terminal.print(line);
-  printRunResult(context.terminal, { run, tasks, artifacts });
+  printRunResult(context.terminal, { run, tasks, artifacts, withErrors: true });
   return exitCodes.ok;
 }

@@ -38,19 +38,25 @@ export async function submitRun(
   });
 }
 
-/** Shows a run to its end and prints what came of it. */
+/**
+ * Shows a run to its end and prints what came of it. `interruption` tells a person what becomes of
+ * the run after a Ctrl-C.
+ */
 export async function waitForRun(
   context: CommandContext,
   clients: Clients,
   runId: string,
+  interruption?: string,
 ): Promise<ExitCode> {
   const runs = await clients.runs();
   const ended = await showRun(context, runs, runId);
-  const exitCode = outcomeOf(context, ended);
+  const exitCode = outcomeOf(context, ended, { resultFollows: true, interruption });
   if (ended !== undefined && !context.json) {
     const tasks = await listAllTasks(runs, context.namespace, runId);
     const artifacts = await listRunArtifacts(await clients.artifacts(), context.namespace, runId);
-    printRunResult(context.terminal, { run: ended, tasks, artifacts });
+    // Lines have them whole, a tree only as far as there is room.
+    const withErrors = context.terminal.interactive;
+    printRunResult(context.terminal, { run: ended, tasks, artifacts, withErrors });
   }
   return exitCode;
 }

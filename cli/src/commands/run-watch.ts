@@ -1,6 +1,11 @@
 import type { Client } from "@connectrpc/connect";
 import { wait } from "@tidemill/lifecycle";
-import { type Run, RunState, type Task } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import {
+  type Run,
+  RunState,
+  type Task,
+  type TaskError,
+} from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import type { RunService } from "@tidemill/proto/tidemill/orchestrator/v1/run_service_pb.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -8,8 +13,9 @@ import { withClients } from "../mesh-client/clients.ts";
 import { loadRun } from "../mesh-client/find-run.ts";
 import { followOutput, type OutputFollower } from "../mesh-client/follow-output.ts";
 import { followRun } from "../mesh-client/follow-run.ts";
+import { plainText } from "../output/plain-text.ts";
 import { createRunDisplay } from "../output/run-display.ts";
-import { isFinalTask, runStateName } from "../output/states.ts";
+import { isFinalTask, isOwnFailure, runStateName } from "../output/states.ts";
 
 const TASKS_FOLLOWED_MAX = 16;
 const TAIL_BYTES = 4096;
@@ -76,19 +82,39 @@ async function lastWords(
 
 const LAST_WORDS_MS_MAX = 500;
 
+export interface OutcomeOptions {
+  /** What came of the run is printed next. */
+  readonly resultFollows?: boolean;
+  /** What becomes of the run after a Ctrl-C. */
+  readonly interruption?: string | undefined;
+}
+
 /** The exit code of a run that was watched, and a line about it for a person. */
-export function outcomeOf(context: CommandContext, run: Run | undefined): ExitCode {
+export function outcomeOf(
+  context: CommandContext,
+  run: Run | undefined,
+  options: OutcomeOptions = {},
+): ExitCode {
+  const { terminal } = context;
   if (run === undefined) {
-    context.terminal.note("not watching any more; the run goes on");
+    terminal.note(options.interruption ?? "not watching any more; the run goes on");
     return exitCodes.interrupted;
   }
-  if (!context.json && !context.terminal.interactive) {
-    context.terminal.print(`run ${run.id} ${runStateName(run.state)}`);
+  if (!context.json && !terminal.interactive) {
+    terminal.print(`run ${run.id} ${runStateName(run.state)}`);
   }
   if (run.state === RunState.SUCCEEDED) return exitCodes.ok;
   if (!context.json) {
-    if (run.error !== undefined) context.terminal.note(run.error.message);
-    context.terminal.note(`what its tasks printed: npx tidemill run logs ${run.id}`);
+    const { error } = run;
+    if (error !== undefined && !isTold(error, terminal.interactive, options)) {
+      terminal.note(plainText(error.message));
+    }
+    terminal.note(`what its tasks printed: npx tidemill run logs ${run.id}`);
   }
   return exitCodes.failed;
+}
+
+/** Whether a person has read the failure already, or reads it next. Lines tell that of a task. */
+function isTold(error: TaskError, interactive: boolean, { resultFollows }: OutcomeOptions) {
+  return interactive ? resultFollows === true : !isOwnFailure(error);
 }

@@ -12,6 +12,8 @@ import type { UpOptions } from "./mesh.ts";
 import { createRun, waitForRun } from "./run-submit.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+/** A mesh in the foreground stops with the Ctrl-C that ends the watching. */
+const RUN_WAITS = "the run goes on when the mesh is started again";
 const DEMO = "examples/simple-ml-workflow/pipeline.yaml";
 
 /** `tidemill up`: in the foreground until Ctrl-C, which is a success. */
@@ -37,10 +39,10 @@ export async function startMeshHere(
   try {
     printUp(context, mesh.record);
     if (options.demo === true) {
-      const outcome = await runDemo(context, mesh.record);
+      const outcome = await runDemo(context, mesh.record, RUN_WAITS);
       if (options.exit === true) return outcome;
     }
-    if (!context.json) context.terminal.note("Ctrl-C stops it");
+    if (!context.json && !context.signal.aborted) context.terminal.note("Ctrl-C stops it");
     const isLost = await Promise.race([interrupted(context), mesh.lost.then(() => true)]);
     if (isLost) context.terminal.note("tidemill: the process that watches all others is gone");
     return isLost ? exitCodes.failed : exitCodes.ok;
@@ -51,11 +53,15 @@ export async function startMeshHere(
 }
 
 /** The first example, shown live; then where everything is and what to do next. */
-async function runDemo(context: CommandContext, record: RunRecord): Promise<ExitCode> {
+async function runDemo(
+  context: CommandContext,
+  record: RunRecord,
+  interruption?: string,
+): Promise<ExitCode> {
   const outcome = await withClients(context, async (clients) => {
     const run = await createRun(context, clients, join(root, DEMO), {});
     if (!context.json) context.terminal.print(`\nrun ${run.id} of ${DEMO}`);
-    return waitForRun(context, clients, run.id);
+    return waitForRun(context, clients, run.id, interruption);
   });
   if (!context.json && outcome !== exitCodes.interrupted) printNext(context, record);
   return outcome;

@@ -4,10 +4,13 @@ import type { CommandContext } from "../context.ts";
 import type { RunChange } from "../mesh-client/follow-run.ts";
 import type { OutputLine } from "../mesh-client/task-output.ts";
 import { jsonOf, printJsonLine } from "./json.ts";
+import { type LastWords, lastWords } from "./last-words.ts";
 import { liveRegion } from "./live-region.ts";
+import { inOrderOfChange } from "./order-of-change.ts";
 import { paintOf } from "./paint.ts";
+import { plainText } from "./plain-text.ts";
 import { formatDuration, spanMs } from "./quantities.ts";
-import { isFinalTask, markOf, taskStateName } from "./states.ts";
+import { isFinalTask, isOwnFailure, markOf, taskStateName } from "./states.ts";
 import { renderTree } from "./task-tree.ts";
 
 /** Shows a run while it goes on: a tree on a terminal, lines elsewhere, or JSON lines. */
@@ -39,16 +42,18 @@ function jsonDisplay({ terminal }: CommandContext): RunDisplay {
 function liveDisplay(context: CommandContext): RunDisplay {
   const region = liveRegion(context.terminal);
   const tasks = new Map<string, Task>();
-  const lastLines = new Map<string, string>();
+  const words = lastWords();
   let run: Run | undefined;
   let drawing = Promise.resolve();
   const draw = () => {
     const style = {
       paint: paintOf(context.terminal.colors),
       columns: context.terminal.columns(),
+      rows: region.rows(),
       nowMs: context.now(),
     };
-    drawing = drawing.then(() => region.draw(renderTree({ run, tasks, lastLines }, style)));
+    const view = { run, tasks, wordsOf: words.of };
+    drawing = drawing.then(() => region.draw(renderTree(view, style)));
     return drawing;
   };
   const ticker = setInterval(draw, REDRAW_MS);
@@ -57,7 +62,7 @@ function liveDisplay(context: CommandContext): RunDisplay {
       run = change.run ?? run;
       for (const task of change.tasks) tasks.set(task.id, task);
     },
-    printed: (line) => keepLast(lastLines, line),
+    printed: (line) => void words.heard(line),
     async finish() {
       clearInterval(ticker);
       await draw();
@@ -69,30 +74,32 @@ function liveDisplay(context: CommandContext): RunDisplay {
 function lineDisplay(context: CommandContext): RunDisplay {
   const { terminal } = context;
   const states = new Map<string, string>();
-  const lastLines = new Map<string, string>();
+  const words = lastWords();
+  const print = (task: Task, remark: string) => {
+    const state = taskStateName(task.state);
+    const span = spanMs(task.startedAt, task.finishedAt, context.now());
+    const took = span === undefined || task.finishedAt === undefined ? "" : formatDuration(span);
+    terminal.print(`${markOf(state)} ${task.path}  ${state}  ${took}  ${remark}`.trimEnd());
+  };
   return {
     changed({ tasks }) {
-      for (const task of tasks) {
+      for (const task of inOrderOfChange(tasks)) {
         const state = taskStateName(task.state);
         if (task.path === "" || state === "pending" || states.get(task.id) === state) continue;
         states.set(task.id, state);
-        const span = spanMs(task.startedAt, task.finishedAt, context.now());
-        const took =
-          span === undefined || task.finishedAt === undefined ? "" : formatDuration(span);
-        const remark = isFinalTask(task.state)
-          ? (task.error?.message ?? lastLines.get(task.id) ?? "")
-          : "";
-        const line = `${markOf(state)} ${task.path}  ${state}  ${took}  ${remark}`;
-        terminal.print(line.trimEnd());
+        print(task, isFinalTask(task.state) ? endingOf(task, words) : "");
       }
     },
-    printed: (line) => keepLast(lastLines, line),
+    printed(line) {
+      const isFirst = words.heard(line);
+      if (isFirst && states.get(line.task.id) === "running") print(line.task, plainText(line.text));
+    },
     finish: async () => {},
   };
 }
 
-/** What the KFP runtime says of itself would hide what the task says; `run logs` has it all. */
-function keepLast(lastLines: Map<string, string>, { task, stream, text }: OutputLine): void {
-  if (stream !== "stdout" || text.trim() === "" || text.startsWith("[KFP Executor ")) return;
-  lastLines.set(task.id, text);
+/** Why a task failed, or the last thing it said. A group's failure is told by the task in it. */
+function endingOf(task: Task, words: LastWords): string {
+  if (task.error === undefined) return words.of(task);
+  return isOwnFailure(task.error) ? plainText(task.error.message) : "";
 }

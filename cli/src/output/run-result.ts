@@ -1,14 +1,20 @@
 import type { Artifact } from "@tidemill/proto/tidemill/artifacts/v1/artifact_pb.ts";
-import type { Run, Task } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import type { LargeValue, Run, Task } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import { TaskState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import { cut } from "./display-width.ts";
 import { paintOf } from "./paint.ts";
+import { plainFirstLine, plainText } from "./plain-text.ts";
 import { formatSize } from "./quantities.ts";
-import { cut, table } from "./table.ts";
+import { attemptStateName, isOwnFailure } from "./states.ts";
+import { table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface RunResult {
   readonly run: Run;
   readonly tasks: readonly Task[];
   readonly artifacts: readonly Artifact[];
+  /** False where they have been shown already. */
+  readonly withErrors: boolean;
 }
 
 const VALUE_COLUMNS_MAX = 60;
@@ -28,8 +34,8 @@ export function printRunResult(terminal: Terminal, result: RunResult): void {
     for (const line of lines) terminal.print(`  ${line}`);
   };
 
-  section("parameters", valueRows(run.parametersJson));
-  section("outputs", valueRows(run.outputParametersJson));
+  section("parameters", valueRows(run.parametersJson, run.largeParameters));
+  section("outputs", valueRows(run.outputParametersJson, run.largeOutputParameters));
   section("metrics", artifacts.flatMap(metricRows));
   section("artifacts", artifacts.map(artifactRow(new Map(tasks.map((task) => [task.id, task])))));
   const warnings = [
@@ -37,15 +43,45 @@ export function printRunResult(terminal: Terminal, result: RunResult): void {
     ...tasks.flatMap((task) => task.warnings.map((warning) => [task.path, warning.message])),
   ];
   section("warnings", warnings);
-  const errors = tasks.flatMap((task) =>
-    task.error === undefined || task.path === "" ? [] : [[task.path, task.error.message]],
-  );
-  if (run.error !== undefined && errors.length === 0) errors.push(["run", run.error.message]);
-  section("errors", errors);
+  section("attempts", tasks.flatMap(attemptRows));
+  if (result.withErrors) section("errors", errorRows(run, tasks));
 }
 
-function valueRows(values: Readonly<Record<string, string>>): string[][] {
-  return Object.entries(values).map(([name, json]) => [name, cut(json, VALUE_COLUMNS_MAX)]);
+/** A value that is not here is told by its size and how to get it. */
+function valueRows(
+  values: Readonly<Record<string, string>>,
+  large: Readonly<Record<string, LargeValue>>,
+): string[][] {
+  return Object.entries(values).map(([name, json]) => {
+    const elsewhere = large[name];
+    if (elsewhere === undefined) return [name, cut(plainText(json), VALUE_COLUMNS_MAX)];
+    const size = formatSize(elsewhere.sizeBytes);
+    return elsewhere.blobDigest === ""
+      ? [name, `${size} of JSON, too long to be shown`]
+      : [name, `${size} of JSON: npx tidemill artifact get ${elsewhere.blobDigest} -o -`];
+  });
+}
+
+/** Those of a task that was run more than once, and why the earlier ones ended. */
+function attemptRows({ path, attempts }: Task): string[][] {
+  if (attempts.length < 2) return [];
+  return attempts.map(({ number, state, error }) => [
+    path,
+    `${number} of ${attempts.length}`,
+    attemptStateName(state),
+    plainFirstLine(error?.message ?? ""),
+  ]);
+}
+
+/** Each failure where it happened, and not again for the groups around it. */
+function errorRows(run: Run, tasks: readonly Task[]): string[][] {
+  const rows = tasks.flatMap(({ path, state, error }) =>
+    error !== undefined && state === TaskState.FAILED && path !== "" && isOwnFailure(error)
+      ? [[path, error.message]]
+      : [],
+  );
+  if (run.error !== undefined && rows.length === 0) rows.push(["run", run.error.message]);
+  return rows;
 }
 
 /** Scalar metrics by name; a confusion matrix as its rows. */

@@ -1,4 +1,9 @@
-import { RunState, TaskState } from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
+import {
+  AttemptState,
+  RunState,
+  type TaskError,
+  TaskState,
+} from "@tidemill/proto/tidemill/orchestrator/v1/run_pb.ts";
 import type { Paint } from "./paint.ts";
 
 /** `SUCCEEDED` as `succeeded`; a number that this version does not know stays a number. */
@@ -8,6 +13,7 @@ function nameIn(states: Readonly<Record<string, number>>, state: number): string
 }
 
 export const runStateName = (state: number): string => nameIn(RunState, state);
+export const attemptStateName = (state: number): string => nameIn(AttemptState, state);
 export const taskStateName = (state: number): string => nameIn(TaskState, state);
 
 export function isFinalRun(state: RunState): boolean {
@@ -21,6 +27,11 @@ export function isFinalTask(state: TaskState): boolean {
     state === TaskState.CANCELED ||
     state === TaskState.OMITTED
   );
+}
+
+/** Not one that a group or a run has because a task in it failed. */
+export function isOwnFailure(error: TaskError): boolean {
+  return error.reason !== "TASK_FAILED";
 }
 
 /** Run states by the names that `--state` takes. */

@@ -22,6 +22,7 @@ interface Streams {
   readonly plain: boolean;
 }
 
+/** Also for terminals that say 0, as some do before they were given a size. */
 const COLUMNS_DEFAULT = 100;
 const ROWS_DEFAULT = 40;
 
@@ -37,7 +38,7 @@ export function terminalOf(streams: Streams): Terminal {
     },
     interactive,
     colors: interactive && !streams.plain,
-    columns: () => streams.out.columns ?? COLUMNS_DEFAULT,
-    rows: () => streams.out.rows ?? ROWS_DEFAULT,
+    columns: () => streams.out.columns || COLUMNS_DEFAULT,
+    rows: () => streams.out.rows || ROWS_DEFAULT,
   };
 }
