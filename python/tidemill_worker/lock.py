@@ -1,7 +1,7 @@
-"""Holds a lock on a file until standard input ends: `python lock.py FILE`.
+"""Holds a lock on a file until standard input ends: `python lock.py FILE [--now]`.
 
-The kernel lets go of it when this process or the one that started it is killed, so a lock is never
-left behind.
+The kernel lets go of it when this process or the one that started it is killed. At an orderly end
+the file goes, too. With `--now` it is not waited for: exit code 1 when somebody else has it.
 """
 
 import fcntl
@@ -10,12 +10,30 @@ import sys
 
 
 def main():
-    file = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(file, fcntl.LOCK_EX)
+    path = sys.argv[1]
+    mode = fcntl.LOCK_EX | (fcntl.LOCK_NB if "--now" in sys.argv else 0)
+    try:
+        take(path, mode)
+    except BlockingIOError:
+        sys.exit(1)
     sys.stdout.write("locked\n")
     sys.stdout.flush()
     while os.read(0, 4096):
         pass
+    os.unlink(path)
+
+
+def take(path, mode):
+    """Until the file that is locked is the one that others will find."""
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(file, mode)
+        try:
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return
+        except FileNotFoundError:
+            pass  # whoever held it has just removed it
+        os.close(file)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { tempDir } from "@tidemill/testing";
+import { silentLogger } from "@tidemill/telemetry";
+import { python, tempDir } from "@tidemill/testing";
 import { buildEnvironment } from "./build-environment.ts";
 import { chooseInterpreter, isOfVersion } from "./choose-interpreter.ts";
 import { environmentSpec } from "./environment-spec.ts";
+import { Environments } from "./environments.ts";
+import { withFileLock } from "./file-lock.ts";
 import { meaningOf } from "./image-table.ts";
 import { installsKfp, noInstall, parseInstallScript } from "./install-script.ts";
 import { installerSettings, parsePipConfig, pipVariables } from "./pip-settings.ts";
@@ -208,5 +212,29 @@ global.proxy="http://proxy:3128"
         ["timeout", "9"],
       ],
     );
+  });
+});
+
+describe("what a build that was killed has left", () => {
+  it("is removed, and what is whole or being made stays", async () => {
+    const interpreter = await python();
+    const directory = tempDir("environments");
+    const environments = new Environments({
+      directory,
+      uv: "/no/uv",
+      kfpWheel: "/kfp.whl",
+      python: interpreter,
+      env: {},
+      run: () => assert.fail("nothing is to be made"),
+      log: silentLogger,
+    });
+    for (const name of ["half", "whole", "busy"]) {
+      mkdirSync(join(directory, name, "bin"), { recursive: true });
+      writeFileSync(join(directory, name, "bin", "python"), "");
+      writeFileSync(join(directory, `${name}.lock`), "");
+    }
+    writeFileSync(join(directory, "whole", "ready.json"), '{"python":"3.11.7"}');
+    await withFileLock(interpreter, join(directory, "busy.lock"), () => environments.sweep());
+    assert.deepEqual(readdirSync(directory).sort(), ["busy", "whole"]);
   });
 });

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { StateError } from "@tidemill/errors";
@@ -38,6 +39,7 @@ export interface EnsureHooks {
   onRemark(text: string): void;
 }
 
+const LOCK_SUFFIX = ".lock";
 const PIP_CONFIG_TIMEOUT_MS = 30_000;
 const PASSED_ON =
   /^(PATH|HOME|USER|TMPDIR|NETRC|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|UV_.*)$/i;
@@ -76,6 +78,7 @@ export class Environments {
       hooks.onRemark("waiting for another task that is making the same environment");
       return await running;
     }
+    hooks.onRemark(announcement(spec));
     const building = this.#build(spec, hooks);
     this.#building.set(spec.digest, building);
     try {
@@ -88,7 +91,7 @@ export class Environments {
   #build(spec: EnvironmentSpec, hooks: EnsureHooks): Promise<Environment> {
     const { directory, uv, kfpWheel, python, env, run, log } = this.#options;
     const target = join(directory, spec.digest);
-    return withFileLock(python, `${target}.lock`, async () => {
+    return withFileLock(python, `${target}${LOCK_SUFFIX}`, async () => {
       const other = this.#built.open(spec.digest);
       if (other !== undefined) return other;
       const startedMs = performance.now();
@@ -114,6 +117,27 @@ export class Environments {
     });
   }
 
+  /**
+   * Removes what builds that were killed have left: half an environment, and its lock. What another
+   * worker is making stays.
+   */
+  async sweep(): Promise<void> {
+    const { directory, python, log } = this.#options;
+    const locks = readdirSync(directory).filter((name) => name.endsWith(LOCK_SUFFIX));
+    for (const name of locks) {
+      const digest = name.slice(0, -LOCK_SUFFIX.length);
+      const removeHalf = async () => {
+        if (this.#built.open(digest) !== undefined) return;
+        await rm(join(directory, digest), { recursive: true, force: true });
+      };
+      try {
+        await withFileLock(python, join(directory, name), removeHalf, { now: true });
+      } catch (error) {
+        log.info("an environment is being made elsewhere", { environment: digest, error });
+      }
+    }
+  }
+
   async #readSettings(): Promise<InstallerSettings> {
     const { python, env } = this.#options;
     try {
@@ -127,4 +151,11 @@ export class Environments {
       return installerSettings(pipVariables(env));
     }
   }
+}
+
+/** What whoever watches the task reads meanwhile. An address may hold a password. */
+function announcement({ plan }: EnvironmentSpec): string {
+  const packages = plan.steps.flatMap(({ requirements }) => requirements);
+  const names = packages.map((text) => text.replace(/\s*@.*$/s, "").trim()).join(", ");
+  return `installing packages: ${names === "" ? "the KFP runtime alone" : names}`;
 }

@@ -11,6 +11,8 @@ import { ProcessRunner } from "./process-runner.ts";
 /** Of a zygote's directory for rehearsals, which zygote.py makes. */
 const REHEARSAL = "rehearsal-";
 
+const SWEEP_RETRIES_MAX = 3;
+
 /** The process runner with the interpreters of this machine and the environments of the home. */
 export async function createProcessRunner(
   config: WorkerConfig,
@@ -18,6 +20,7 @@ export async function createProcessRunner(
   log: Logger,
 ): Promise<ProcessRunner> {
   const zygotes = join(config.home, "zygotes");
+  sweepScratch(zygotes, log);
   mkdirSync(zygotes, { recursive: true, mode: 0o700 });
   // Zygotes that were killed leave theirs behind.
   for (const name of readdirSync(zygotes).filter((found) => found.startsWith(REHEARSAL))) {
@@ -56,6 +59,7 @@ export async function createProcessRunner(
     log,
     run: (argv, env) => launcher.runHelper(argv, env),
   });
+  await environments.sweep();
   return new ProcessRunner({
     launcher,
     environments,
@@ -66,6 +70,16 @@ export async function createProcessRunner(
     log,
     ...(zygoteIdleMs === undefined ? {} : { zygoteIdleMs }),
   });
+}
+
+/** What a worker that was killed has left there serves nobody. */
+function sweepScratch(directory: string, log: Logger): void {
+  try {
+    rmSync(directory, { recursive: true, force: true, maxRetries: SWEEP_RETRIES_MAX });
+  } catch (error) {
+    // A process of that worker is still ending. What it leaves goes at the next start.
+    log.info("scratch files of an earlier worker are still there", { directory, error });
+  }
 }
 
 /** Where this machine's programs are: not those of the project, nor shims that choose one. */

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstallerResult } from "../../environments/uv.ts";
 import type { RunRequest, TaskEnd } from "../runner.ts";
@@ -52,7 +51,7 @@ export class Launcher {
     argv: readonly string[],
     env: Readonly<Record<string, string>>,
   ): Promise<InstallerResult> {
-    const scratch = await mkdtemp(join(tmpdir(), "tidemill-helper-"));
+    const scratch = await mkdtemp(join(this.#directory, "helper-"));
     const output = join(scratch, "output");
     try {
       const end = await this.run(`helper-${randomUUID()}`, {
