@@ -1,7 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { CanceledError, DeadlineError, TidemillError, UnavailableError } from "@tidemill/errors";
+import {
+  CanceledError,
+  DeadlineError,
+  InvalidError,
+  TidemillError,
+  UnavailableError,
+} from "@tidemill/errors";
 import { ErrorInfoSchema } from "@tidemill/proto/tidemill/common/v1/errors_pb.ts";
 import { codesByErrorName, type WireError } from "./error-codes.ts";
 
@@ -34,12 +40,23 @@ function withoutInfo(error: ConnectError, peer: string): TidemillError | Connect
       return new CanceledError("CANCELED", `the call to ${peer} was canceled`, options);
     case Code.Unavailable:
       return new UnavailableError(peer, `${peer} is away: ${error.rawMessage}`, options);
-    default: {
-      const reason = Code[error.code].replace(/(?<!^)([A-Z])/g, "_$1").toUpperCase();
-      const wire = { reason, message: error.rawMessage, violations: [], options };
-      return entryOf(error.code)?.rebuild(wire) ?? error;
-    }
+    case Code.ResourceExhausted:
+      if (!isTooLarge(error)) return rebuilt(error, options);
+      return new InvalidError("MESSAGE_TOO_LARGE", `${peer}: ${error.rawMessage}`, [], options);
+    default:
+      return rebuilt(error, options);
   }
+}
+
+/** Of all that may be exhausted, the size of a message is what no repetition changes. */
+function isTooLarge({ rawMessage }: ConnectError): boolean {
+  return /\bmessage\b.* larger than /.test(rawMessage);
+}
+
+function rebuilt(error: ConnectError, options: WireError["options"]): TidemillError | ConnectError {
+  const reason = Code[error.code].replace(/(?<!^)([A-Z])/g, "_$1").toUpperCase();
+  const wire = { reason, message: error.rawMessage, violations: [], options };
+  return entryOf(error.code)?.rebuild(wire) ?? error;
 }
 
 function entryOf(code: Code) {

@@ -124,6 +124,22 @@ describe("an error over the wire", () => {
     const error = Object.assign(new Error("x"), { code: Code.NotFound, details: "y", metadata });
     assert.ok(fromWire(error) instanceof NotFoundError);
   });
+
+  it("is not worth repeating when it is about the size of a message", () => {
+    for (const details of [
+      "Received message larger than max (5 vs 4)",
+      "Attempted to send message with a size larger than 4",
+      "Received message that decompresses to a size larger than 4",
+    ]) {
+      const code = Code.ResourceExhausted;
+      const back = fromWire(
+        Object.assign(new Error(), { code, details, metadata: new Metadata() }),
+      );
+      assert.ok(back instanceof InvalidError);
+      assert.equal(back.reason, "MESSAGE_TOO_LARGE");
+      assert.match(back.message, /larger than/);
+    }
+  });
 });
 
 describe("a message in a header", () => {

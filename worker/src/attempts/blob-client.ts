@@ -4,13 +4,7 @@ import { open } from "node:fs/promises";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import {
-  IntegrityError,
-  InvalidError,
-  messageOf,
-  QuotaError,
-  UnavailableError,
-} from "@tidemill/errors";
+import { IntegrityError, InvalidError, messageOf, UnavailableError } from "@tidemill/errors";
 
 export interface BlobDigest {
   readonly digest: string;
@@ -61,7 +55,7 @@ export class BlobClient {
       sizeBytes += part.length;
       if (sizeBytes > sizeBytesMax) {
         response.destroy();
-        throw new QuotaError("VALUE_TOO_LARGE", `blob ${digest} has over ${sizeBytesMax} bytes`);
+        throw new InvalidError("VALUE_TOO_LARGE", `blob ${digest} has over ${sizeBytesMax} bytes`);
       }
       parts.push(part);
     }

@@ -1,8 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { messageOf, StateError } from "@tidemill/errors";
+import { InvalidError, messageOf, StateError } from "@tidemill/errors";
 import type {
   ArtifactValue,
   ArtifactValueSchema,
@@ -12,9 +10,10 @@ import type {
 import type { Remark } from "../runners/runner.ts";
 import type { UploadedContent } from "./artifact-store.ts";
 import type { AttemptLayout } from "./executor-input.ts";
-import { customPathOf, type LocalDirectories, localPathOf } from "./local-paths.ts";
+import { customPathOf, isInside, type LocalDirectories, localPathOf } from "./local-paths.ts";
 import { isObject, type LosslessValue, parseLossless } from "./lossless-json.ts";
 import { checkParameterValue, parseParameterFile } from "./output-values.ts";
+import { followLinks, readTaskText } from "./task-files.ts";
 
 export interface Outputs {
   readonly parameters: Readonly<Record<string, MessageInitShape<typeof ValueSchema>>>;
@@ -43,8 +42,10 @@ export interface RecordedArtifact {
 
 /** A value above this travels as a blob. */
 const INLINE_BYTES_MAX = 64 * 1024;
-const READ_AT_ONCE_BYTES_MAX = 1024 * 1024;
-const OUTPUT_FILE_BYTES_MAX = 256 * 1024 * 1024;
+/** What all inline values of one report may add up to: the rest travels as blobs too. */
+const INLINE_TOTAL_BYTES_MAX = 4 * 1024 * 1024;
+/** As much as CreateArtifact takes. */
+const METADATA_BYTES_MAX = 512 * 1024;
 /** These often are all metadata and no file. */
 const FILELESS_TYPES: ReadonlySet<string> = new Set([
   "system.Metrics",
@@ -60,17 +61,29 @@ interface Collecting {
   readonly sink: OutputSink;
 }
 
+interface Collection extends Collecting {
+  /** Whatever an output leads to must be in one of these. */
+  readonly roots: readonly string[];
+  inlineBytesLeft: number;
+}
+
 /**
  * Takes what a task that succeeded has left: its executor output, which wins, then its files.
  * Throws StateError OUTPUT_MISSING or OUTPUT_INVALID, InvalidError ARTIFACT_PATH_INVALID.
  */
 export async function collectOutputs(collecting: Collecting): Promise<Outputs> {
-  const { start } = collecting;
-  const written = await readExecutorOutput(collecting.layout.executorOutputFile);
+  const { start, directories } = collecting;
+  const { mounts, work } = directories;
+  const collection: Collection = {
+    ...collecting,
+    roots: [mounts, work, localPathOf(start.taskRootUri, directories), ...TEMPORARY],
+    inlineBytesLeft: INLINE_TOTAL_BYTES_MAX,
+  };
+  const written = await readExecutorOutput(collection);
   const [parameters, artifacts] = await Promise.all([
     Promise.all(
       Object.entries(start.outputParameterTypes).map(([name, type]) =>
-        collectParameter(collecting, name, type, memberOf(written, "parameterValues", name)),
+        collectParameter(collection, name, type, memberOf(written, "parameterValues", name)),
       ),
     ),
     Promise.all(
@@ -79,7 +92,7 @@ export async function collectOutputs(collecting: Collecting): Promise<Outputs> {
         const merged = await Promise.all(
           declared.map((one, index) =>
             collectArtifact(
-              collecting,
+              collection,
               name,
               index,
               one,
@@ -97,18 +110,12 @@ export async function collectOutputs(collecting: Collecting): Promise<Outputs> {
   };
 }
 
-async function readExecutorOutput(path: string): Promise<LosslessValue | undefined> {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  if (found.size > OUTPUT_FILE_BYTES_MAX) {
-    throw invalidOutput(
-      `it has ${found.size} bytes, and at most ${OUTPUT_FILE_BYTES_MAX} are read`,
-    );
-  }
-  // It was written a moment ago: reading it here is faster than having it read elsewhere.
-  const isSmall = found.size <= READ_AT_ONCE_BYTES_MAX;
-  const text = isSmall ? readFileSync(path, "utf8") : await readFile(path, "utf8");
-  if (text.trim() === "") return undefined;
+async function readExecutorOutput({
+  layout,
+  roots,
+}: Collection): Promise<LosslessValue | undefined> {
+  const text = await readTaskText(layout.executorOutputFile, roots);
+  if (text === undefined || text.trim() === "") return undefined;
   let parsed: LosslessValue;
   try {
     parsed = parseLossless(text);
@@ -120,17 +127,18 @@ async function readExecutorOutput(path: string): Promise<LosslessValue | undefin
 }
 
 async function collectParameter(
-  { start, layout, sink }: Collecting,
+  collection: Collection,
   name: string,
   type: string,
   returned: LosslessValue | undefined,
 ): Promise<[string, MessageInitShape<typeof ValueSchema>] | undefined> {
+  const { start, layout, sink, roots } = collection;
   let json: string;
   if (returned !== undefined && returned !== null) {
     json = checkParameterValue(name, type, returned);
   } else {
     const file = layout.parameterFiles.get(name) ?? "";
-    const text = await readFile(file, "utf8").catch(() => undefined);
+    const text = await readTaskText(file, roots);
     if (text === undefined) {
       if (start.optionalOutputs.includes(name)) return undefined;
       throw new StateError(
@@ -140,7 +148,9 @@ async function collectParameter(
     }
     json = parseParameterFile(name, type, text);
   }
-  if (Buffer.byteLength(json) <= INLINE_BYTES_MAX) {
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= Math.min(INLINE_BYTES_MAX, collection.inlineBytesLeft)) {
+    collection.inlineBytesLeft -= bytes;
     return [name, { value: { case: "json", value: json } }];
   }
   const { digest, sizeBytes } = await sink.putText(json);
@@ -148,22 +158,20 @@ async function collectParameter(
 }
 
 async function collectArtifact(
-  { directories, sink }: Collecting,
+  collection: Collection,
   output: string,
   index: number,
   declared: ArtifactValue,
   written: LosslessValue | undefined,
 ): Promise<MessageInitShape<typeof ArtifactValueSchema>> {
+  const { sink } = collection;
   const uri = textOf(memberOf(written, "uri")) || declared.uri;
   const name = textOf(memberOf(written, "name")) || declared.name;
   const metadata = memberOf(written, "metadata");
   const metadataJson = isObject(metadata) ? JSON.stringify(metadata) : declared.metadataJson;
-  const customPath = textOf(memberOf(written, "custom_path"));
-  const path =
-    customPath === ""
-      ? localPathOf(uri, directories, declared.schemaTitle)
-      : customPathOf(customPath, directories, TEMPORARY);
-  const content = await sink.upload(path, output, index);
+  requireRecordable(output, metadataJson);
+  const path = contentPathOf(collection, { ...declared, uri }, written);
+  const content = path === undefined ? undefined : await sink.upload(path, output, index);
   const named: ArtifactValue = { ...declared, name };
   if (content === undefined && !FILELESS_TYPES.has(declared.schemaTitle) && uri === declared.uri) {
     sink.onWarning({
@@ -174,6 +182,32 @@ async function collectArtifact(
   const id = await sink.record({ declared: named, uri, metadataJson, content }, output, index);
   const { digest = "", tree = false, sizeBytes = 0 } = content ?? {};
   return { ...named, id, uri, metadataJson, digest, tree, sizeBytes: BigInt(sizeBytes) };
+}
+
+/** Where an output's content lies; undefined when there is none, or none of the task's own. */
+function contentPathOf(
+  { directories, roots }: Collection,
+  { uri, schemaTitle }: ArtifactValue,
+  written: LosslessValue | undefined,
+): string | undefined {
+  const customPath = textOf(memberOf(written, "custom_path"));
+  const path =
+    customPath === ""
+      ? localPathOf(uri, directories, schemaTitle)
+      : customPathOf(customPath, directories, TEMPORARY);
+  // An address elsewhere on this machine names what lies there; it does not hand it over.
+  if (!roots.some((root) => isInside(path, root))) return undefined;
+  return followLinks(path, roots) === undefined ? undefined : path;
+}
+
+function requireRecordable(output: string, metadataJson: string): void {
+  const bytes = Buffer.byteLength(metadataJson);
+  if (bytes <= METADATA_BYTES_MAX) return;
+  throw new InvalidError(
+    "METADATA_TOO_LARGE",
+    `the metadata of output artifact "${output}" has ${bytes} bytes, and at most ` +
+      `${METADATA_BYTES_MAX} are kept: write it to the artifact's file`,
+  );
 }
 
 function memberOf(value: LosslessValue | undefined, ...path: string[]): LosslessValue | undefined {

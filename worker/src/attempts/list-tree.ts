@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InvalidError, QuotaError } from "@tidemill/errors";
+import { InvalidError } from "@tidemill/errors";
 import { isInside } from "./local-paths.ts";
 
 export interface TreeEntry {
@@ -50,7 +50,8 @@ export async function listTree(directory: string): Promise<readonly TreeEntry[]>
 
   async function add(path: string, full: string): Promise<void> {
     if (found.length >= FILES_MAX) {
-      throw new QuotaError("ARTIFACT_FILES_MAX", `an artifact may hold ${FILES_MAX} files`);
+      const rule = `it holds more than ${FILES_MAX} files: pack them into one, an archive for instance`;
+      throw new InvalidError("ARTIFACT_FILES_MAX", `"${directory}" cannot be an artifact, ${rule}`);
     }
     const executable = await access(full, constants.X_OK).then(
       () => true,

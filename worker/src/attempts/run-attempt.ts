@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -18,10 +18,12 @@ import type { AttemptControl } from "./attempt-control.ts";
 import { collectOutputs, type OutputSink, type Outputs } from "./collect-outputs.ts";
 import { sealContent } from "./content-mark.ts";
 import { type AttemptLayout, layOutAttempt } from "./executor-input.ts";
+import { lastWords } from "./last-words.ts";
 import type { Lineage } from "./lineage.ts";
 import { isInside, localPathOf } from "./local-paths.ts";
 import { resourceWarnings, type WorkerResources } from "./resource-warnings.ts";
 import type { AttemptDirectories, RunDirectories } from "./run-directories.ts";
+import { openTaskFile } from "./task-files.ts";
 
 export interface AttemptContext {
   readonly runner: Runner;
@@ -45,8 +47,8 @@ export type Finish = Omit<
   "attempt" | "$typeName" | "$unknown"
 >;
 
-const STDERR_TAIL_BYTES = 4_096;
-const STDERR_LINE_CHARS = 500;
+/** Holds a traceback and the longest message that anybody reads. */
+const STDERR_TAIL_BYTES = 64 * 1024;
 
 interface Attempt {
   readonly context: AttemptContext;
@@ -224,7 +226,7 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
 }
 
 function describeExit({ directories }: Attempt, end: TaskExit): Finish {
-  const said = lastLineOf(join(directories.root, "stderr"));
+  const said = lastWords(tailOf(join(directories.root, "stderr")));
   const suffix = said === "" ? "" : `: ${said}`;
   const error =
     end.signal === 0
@@ -270,21 +272,15 @@ function attemptIdOf({ attempt }: StartAttempt): string {
   return attempt.attemptId;
 }
 
-/** What Python prints last is what went wrong. */
-function lastLineOf(path: string): string {
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch {
-    // It never came to print anything.
-    return "";
-  }
+function tailOf(path: string): string {
+  const file = openTaskFile(path);
+  // It never came to print anything.
+  if (file === undefined) return "";
   try {
     const { size } = fstatSync(file);
     const tail = Buffer.alloc(Math.min(size, STDERR_TAIL_BYTES));
     readSync(file, tail, 0, tail.length, size - tail.length);
-    const lines = tail.toString("utf8").split("\n");
-    return (lines.findLast((line) => line.trim() !== "") ?? "").trim().slice(0, STDERR_LINE_CHARS);
+    return tail.toString("utf8");
   } finally {
     closeSync(file);
   }

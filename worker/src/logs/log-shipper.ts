@@ -1,10 +1,19 @@
-import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@connectrpc/connect";
 import { isRetriable, OutOfRangeError } from "@tidemill/errors";
 import { backoff, wait } from "@tidemill/lifecycle";
 import type { LogService } from "@tidemill/proto/tidemill/artifacts/v1/log_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
+import { openTaskFile } from "../attempts/task-files.ts";
 import { watchDirectory } from "./watch-directory.ts";
 
 export interface LogShipperOptions {
@@ -28,6 +37,9 @@ const COALESCE_MS = 50;
 /** Attempts that end within this time have their logs sealed together, which is cheaper. */
 const SEAL_DELAY_MS = 100;
 const CHUNK_BYTES = 512 * 1024;
+/** User code may have put a pipe there, which would hold this process up. */
+const APPEND_WITHOUT_WAITING =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
 
 /**
@@ -52,7 +64,7 @@ export class LogShipper {
   remark(text: string): void {
     const { directory, log, taskId } = this.#options;
     try {
-      appendFileSync(join(directory, "system"), `${text}\n`);
+      append(join(directory, "system"), `${text}\n`);
     } catch (error) {
       log.warn("a remark could not be written", { task_id: taskId, text, error });
     }
@@ -82,6 +94,15 @@ export class LogShipper {
 
   async #pump(): Promise<void> {
     await Promise.all([...this.#tails.values()].map((tail) => tail.pump()));
+  }
+}
+
+function append(path: string, text: string): void {
+  const file = openSync(path, APPEND_WITHOUT_WAITING, 0o600);
+  try {
+    writeFileSync(file, text);
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -136,7 +157,8 @@ class Tail {
   #readFile(): Buffer<ArrayBuffer> | undefined {
     const path = join(this.#options.directory, this.#stream);
     if (this.#file === undefined && !existsSync(path)) return undefined;
-    this.#file ??= openSync(path, "r");
+    this.#file ??= openTaskFile(path);
+    if (this.#file === undefined) return undefined;
     const leftBytes = fstatSync(this.#file).size - this.#offset;
     if (leftBytes <= 0) return undefined;
     const chunk = Buffer.allocUnsafe(Math.min(leftBytes, CHUNK_BYTES));

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openTaskFile } from "../../attempts/task-files.ts";
 
 /** Modules that tasks of one environment imported, and those that must not be imported ahead. */
 export interface RememberedImports {
@@ -10,6 +11,7 @@ export interface RememberedImports {
 const FILE = "imports.json";
 const MODULES_MAX = 2_000;
 const REFUSED_MAX = 200;
+const LIST_BYTES_MAX = 1024 * 1024;
 
 export function importsPath(directory: string): string {
   return join(directory, FILE);
@@ -32,7 +34,8 @@ export function loadModules(path: string): readonly string[] {
   const file = openTaskFile(path);
   if (file === undefined) return [];
   try {
-    return stringsIn(JSON.parse(readFileSync(file, "utf8"))).slice(0, MODULES_MAX);
+    if (fstatSync(file).size > LIST_BYTES_MAX) return [];
+    return stringsIn(JSON.parse(readFileSync(file, "utf8")));
   } catch {
     return [];
   } finally {

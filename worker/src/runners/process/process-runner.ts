@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { StateError } from "@tidemill/errors";
 import type { Logger } from "@tidemill/telemetry";
@@ -14,6 +14,7 @@ import { noInstall } from "../../environments/install-script.ts";
 import type { PreparedTask, PrepareRequest, Runner, RunRequest, TaskEnd } from "../runner.ts";
 import { requireStartable } from "./argument-limits.ts";
 import { type ComponentCommand, recognizeComponent } from "./component-command.ts";
+import { loadModules } from "./imports-file.ts";
 import type { Launcher } from "./launcher.ts";
 import { needsOwnInterpreter, packagesDirectory, taskEnvironment } from "./task-environment.ts";
 import { bootstrapCode, type Zygote } from "./zygote.ts";
