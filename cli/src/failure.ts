@@ -1,5 +1,12 @@
-import { InvalidError, messageOf, TidemillError, UnavailableError } from "@tidemill/errors";
+import {
+  type FieldViolation,
+  InvalidError,
+  messageOf,
+  TidemillError,
+  UnavailableError,
+} from "@tidemill/errors";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { plainText } from "./output/plain-text.ts";
 import { USAGE_REASON } from "./usage-error.ts";
 
 export interface Failure {
@@ -17,10 +24,10 @@ export function failureOf(error: unknown): Failure {
   const known = error instanceof TidemillError ? error : undefined;
   const exitCode = exitCodeOf(error);
   const violations = error instanceof InvalidError ? error.violations : [];
-  const lines = [`tidemill: ${messageOf(error)}`];
+  const lines = [`tidemill: ${plainText(messageOf(error))}`];
   for (const violation of violations.slice(0, VIOLATIONS_SHOWN_MAX)) {
     if (!messageOf(error).includes(violation.description)) {
-      lines.push(`  ${violation.field}: ${violation.description}`);
+      lines.push(`  ${describe(violation)}`);
     }
   }
   if (violations.length > VIOLATIONS_SHOWN_MAX) {
@@ -42,6 +49,12 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
+/** What is wrong with a parameter names it; of a field of the request nobody here knows. */
+function describe({ field, description }: FieldViolation): string {
+  const text = plainText(description);
+  return field.startsWith("parameters_json") ? text : `${plainText(field)}: ${text}`;
+}
+
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UnavailableError) return exitCodes.unavailable;
   if (error instanceof TidemillError && error.reason === USAGE_REASON) return exitCodes.usage;
@@ -54,6 +67,10 @@ function nextAction(error: unknown): string | undefined {
   }
   if (error instanceof TidemillError && error.metadata.known) {
     return `there is: ${error.metadata.known}`;
+  }
+  if (error instanceof InvalidError && error.metadata.missing) {
+    const given = error.metadata.missing.split(", ").map((name) => `-p ${name}=…`);
+    return `give ${given.length === 1 ? "it" : "them"} with ${plainText(given.join(" "))}`;
   }
   return undefined;
 }

@@ -78,6 +78,22 @@ describe("failureOf", () => {
     ]);
   });
 
+  it("parameters that are missing are listed, and how to give them", () => {
+    const violations = ["a", "b"].map((name) => ({
+      field: `parameters_json["${name}"]`,
+      description: `parameter "${name}" is missing: it must be a string (STRING)`,
+    }));
+    const message = `${violations[0]?.description} (and 1 more problem)`;
+    const error = new InvalidError("INVALID_PARAMETERS", message, violations, {
+      metadata: { missing: "a, b" },
+    });
+    assert.deepEqual(failureOf(error).lines, [
+      `tidemill: ${message}`,
+      '  parameter "b" is missing: it must be a string (STRING)',
+      "  give them with -p a=… -p b=…",
+    ]);
+  });
+
   it("an unknown task is told which there are, and a bug shows no stack", () => {
     const unknown = new NotFoundError("task", "x", { metadata: { known: "load, train" } });
     assert.match(failureOf(unknown).lines[1] ?? "", /there is: load, train/);

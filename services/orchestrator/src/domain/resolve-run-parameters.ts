@@ -38,7 +38,8 @@ export function resolveRunParameters(
   }
   const [first] = violations;
   if (first === undefined) return parameters;
-  const more = violations.length === 1 ? "" : ` (and ${violations.length - 1} more problems)`;
+  const others = violations.length - 1;
+  const more = others === 0 ? "" : ` (and ${others} more ${others === 1 ? "problem" : "problems"})`;
   throw new InvalidError(
     "INVALID_PARAMETERS",
     `${first.description}${more}`,
