@@ -323,6 +323,9 @@ describe("a worker", { timeout: 240_000 }, () => {
     assertState(failed, AttemptState.FAILED);
     assert.equal(failed.exitCode, 1);
     assert.match(failed.error?.message ?? "", /ValueError: no such thing/);
+    const many = "def step():\n    raise ValueError('first line\\nsecond line\\nthird line')\n";
+    const { error } = await runComponent(many);
+    assert.match(error?.message ?? "", /: ValueError: first line … third line$/);
     const killed = await runCommand(["sh", "-c", "kill -SEGV $$"]);
     assert.deepEqual([killed.signal, killed.error?.reason], [11, "SIGNAL"]);
   });
