@@ -20,6 +20,8 @@ export class FakeArtifacts {
   /** Texts of trees that were too long for a message. */
   readonly lists: string[] = [];
   puts = 0;
+  /** So many uploads are answered that the disk is full. */
+  fullAnswers = 0;
   #server: RpcServer | undefined;
   #ports = { http: 0, grpc: 0 };
 
@@ -129,6 +131,12 @@ export class FakeArtifacts {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
+      if (this.fullAnswers > 0) {
+        this.fullAnswers -= 1;
+        response.statusCode = 507;
+        response.end();
+        return;
+      }
       this.puts += 1;
       this.blobs.set(digest, Buffer.concat(parts));
       response.statusCode = 201;

@@ -416,6 +416,22 @@ describe("a worker", { timeout: 240_000 }, () => {
     await eventually(() => artifacts.log(id).includes("said"));
   });
 
+  it("says that a disk is full, and goes on when there is room", async () => {
+    const id = nextId();
+    artifacts.fullAnswers = 2;
+    const source = "def step(out: Output[Dataset]):\n    open(out.path, 'w').write('no room')\n";
+    const extra = { outputArtifacts: { out: outputArtifact(id, "out") } };
+    const report = await runComponent(source, extra, id);
+    assertState(report, AttemptState.SUCCEEDED);
+    assert.deepEqual(
+      report.warnings.map(({ code }) => code),
+      ["DISK_FULL"],
+    );
+    await eventually(() =>
+      /disk of the artifact service is full/.test(artifacts.log(id, "system")),
+    );
+  });
+
   it("ships much output whole", async () => {
     const id = nextId();
     await runCommand(["sh", "-c", "head -c 20000000 /dev/zero"], {}, id);

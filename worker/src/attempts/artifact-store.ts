@@ -3,13 +3,20 @@ import { setMaxListeners } from "node:events";
 import { lstat, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Client } from "@connectrpc/connect";
-import { IntegrityError, InvalidError, isRetriable, messageOf } from "@tidemill/errors";
-import { backoff, wait } from "@tidemill/lifecycle";
+import {
+  IntegrityError,
+  InvalidError,
+  messageOf,
+  StateError,
+  TidemillError,
+} from "@tidemill/errors";
+import { type BackoffOptions, backoff, wait } from "@tidemill/lifecycle";
 import type { TreeFile } from "@tidemill/proto/tidemill/artifacts/v1/artifact_pb.ts";
 import type { ArtifactService } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
 import type { ArtifactValue } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
 import { type BlobClient, type BlobDigest, digestFile } from "./blob-client.ts";
+import { diskFullIn } from "./full-disk.ts";
 import { inParallel } from "./in-parallel.ts";
 import { listTree } from "./list-tree.ts";
 import { isInside } from "./local-paths.ts";
@@ -30,6 +37,14 @@ export interface ArtifactStoreOptions {
   readonly blobs: BlobClient;
   readonly artifacts: Client<typeof ArtifactService>;
   readonly log: Logger;
+  readonly retry?: BackoffOptions;
+}
+
+/** How long an attempt waits for its artifacts, and who hears that it does. */
+export interface Patience {
+  readonly signal: AbortSignal;
+  /** Called each time that it did not work. */
+  onTrouble(error: TidemillError): void;
 }
 
 const SMALL_BYTES_MAX = 1024 * 1024;
@@ -39,6 +54,8 @@ const UNREADABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "ENOENT", "E
 const TRANSFERS_MAX = 8;
 const MISSING_PAGE_MAX = 10_000;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
+/** About a quarter of a minute: somebody may be making room, or another run may end. */
+const FULL_TRIES_MAX = 8;
 const REQUEST_ID_CHARS = 32;
 
 /** Artifacts of tasks, between the local disk and the artifact service. */
@@ -49,16 +66,27 @@ export class ArtifactStore {
     this.#options = options;
   }
 
-  /** Repeats `work` while the artifact service is away; the attempt's stop ends the waiting. */
-  async persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /**
+   * Repeats `work` while the artifact service is away; the attempt's stop ends the waiting. Throws
+   * StateError DISK_FULL when a disk stays full.
+   */
+  async persist<T>({ signal, onTrouble }: Patience, work: () => Promise<T>): Promise<T> {
     setMaxListeners(0, signal);
-    const delays = backoff(RETRY);
+    const { log, retry = RETRY } = this.#options;
+    const delays = backoff(retry);
+    let fullTries = 0;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        if (!isRetriable(error) || !isKnown(error)) throw error;
-        this.#options.log.warn("artifacts is away, trying again", { error });
+        const full = diskFullIn(error);
+        const known = full ?? error;
+        if (!(known instanceof TidemillError) || !known.retriable) throw error;
+        if (full !== undefined && ++fullTries >= FULL_TRIES_MAX) {
+          throw new StateError("DISK_FULL", full.message, { cause: error });
+        }
+        log.warn("artifacts cannot be reached or stored, trying again", { error });
+        onTrouble(known);
         if (!(await wait(delays.nextMs(), signal))) throw error;
       }
     }
@@ -213,9 +241,4 @@ function unreadable(path: string, error: unknown): unknown {
 export function outputRequestId(attemptId: string, output: string, index: number): string {
   const digest = createHash("sha256").update(`${output}\0${index}`).digest("hex");
   return `${attemptId}-${digest.slice(0, REQUEST_ID_CHARS)}`;
-}
-
-/** Errors of our own classes say whether they may be tried again; others are bugs. */
-function isKnown(error: unknown): boolean {
-  return error instanceof Error && "retriable" in error;
 }

@@ -12,6 +12,7 @@ import {
 } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import type { LogShipper } from "../logs/log-shipper.ts";
 import { AttemptControl, type StopCause } from "./attempt-control.ts";
+import { diskFullIn } from "./full-disk.ts";
 import { type AttemptContext, type AttemptHooks, type Finish, runAttempt } from "./run-attempt.ts";
 
 /** What the worker says to the orchestrator about its attempts. */
@@ -132,9 +133,14 @@ export class Attempts {
       const hooks = this.#hooks(entry, logs);
       entry.finish = await runAttempt(context, start, entry.control, { hooks, directories });
     } catch (error) {
-      // The disk is full, or the id is none: nothing of the user's has run.
-      const message = `the attempt was lost: ${messageOf(error)}`;
-      entry.finish = { state: AttemptState.LOST, error: { reason: "LOST", message } };
+      // Nothing of the user's has run. To try again at once would fill no emptier a disk.
+      const full = diskFullIn(error);
+      const { reason, message } = full ?? {
+        reason: "LOST",
+        message: `the attempt was lost: ${messageOf(error)}`,
+      };
+      const state = full === undefined ? AttemptState.LOST : AttemptState.FAILED;
+      entry.finish = { state, error: { reason, message } };
     }
     // The result first; its log's last bytes may follow.
     this.#options.send(finishedReport(entry.ref, entry.finish));

@@ -55,3 +55,16 @@ describe("a download that breaks off", () => {
         }),
     ));
 });
+
+describe("an upload", () => {
+  it("that finds the store's disk full says so", () =>
+    withServer(
+      (request, response) => {
+        request.resume();
+        response.statusCode = 507;
+        response.end('{"code":"resource_exhausted","reason":"DISK_FULL"}');
+      },
+      (client) =>
+        assert.rejects(client.putBytes("default", Buffer.from("x")), { reason: "DISK_FULL" }),
+    ));
+});

@@ -4,7 +4,13 @@ import { open } from "node:fs/promises";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { IntegrityError, InvalidError, messageOf, UnavailableError } from "@tidemill/errors";
+import {
+  IntegrityError,
+  InvalidError,
+  messageOf,
+  QuotaError,
+  UnavailableError,
+} from "@tidemill/errors";
 
 export interface BlobDigest {
   readonly digest: string;
@@ -19,6 +25,7 @@ export interface NamedBlob {
 
 const CONNECTIONS_MAX = 16;
 const SOCKET_TIMEOUT_MS = 60_000;
+const DISK_FULL_STATUS = 507;
 const ERROR_BODY_BYTES_MAX = 4_096;
 
 /** Bytes to and from the artifact service, over plain HTTP. */
@@ -161,6 +168,10 @@ async function refusal(response: IncomingMessage, method: string, digest: string
     if (text.length < ERROR_BODY_BYTES_MAX) text += part;
   }
   const message = `${method} of blob ${digest} was answered ${statusCode}: ${text.trim()}`;
+  if (statusCode === DISK_FULL_STATUS) {
+    const full = "the disk of the artifact service is full, make room on it";
+    return new QuotaError("DISK_FULL", full, { cause: new Error(message) });
+  }
   if (statusCode === 429 || statusCode >= 500) return new UnavailableError("artifacts", message);
   return new InvalidError("BLOB_REFUSED", message);
 }

@@ -18,6 +18,7 @@ import type { AttemptControl } from "./attempt-control.ts";
 import { collectOutputs, type OutputSink, type Outputs } from "./collect-outputs.ts";
 import { sealContent } from "./content-mark.ts";
 import { type AttemptLayout, layOutAttempt } from "./executor-input.ts";
+import { diskFullIn, nearlyFull } from "./full-disk.ts";
 import { lastWords } from "./last-words.ts";
 import type { Lineage } from "./lineage.ts";
 import { isInside, localPathOf } from "./local-paths.ts";
@@ -56,6 +57,8 @@ interface Attempt {
   readonly control: AttemptControl;
   readonly hooks: AttemptHooks;
   readonly directories: AttemptDirectories;
+  /** Reasons for waiting that have been told. */
+  readonly troubles: Set<string>;
 }
 
 /**
@@ -67,7 +70,8 @@ export async function runAttempt(
   control: AttemptControl,
   { hooks, directories }: { hooks: AttemptHooks; directories: AttemptDirectories },
 ): Promise<Finish> {
-  const attempt: Attempt = { context, start, control, hooks, directories };
+  const troubles = new Set<string>();
+  const attempt: Attempt = { context, start, control, hooks, directories, troubles };
   control.warnings.push(...resourceWarnings(start.resources, context.resources));
   let report: Finish;
   try {
@@ -123,7 +127,7 @@ async function execute(attempt: Attempt): Promise<Finish> {
 
 /** Values that came as blobs are fetched; all of them are JSON text then. */
 async function loadParameters(attempt: Attempt): Promise<ReadonlyMap<string, string>> {
-  const { context, start, control } = attempt;
+  const { context, start } = attempt;
   const { namespace = "" } = start.attempt ?? {};
   const entries = Object.entries(start.inputParameters).map(async ([name, { value }]) => {
     switch (value.case) {
@@ -132,7 +136,7 @@ async function loadParameters(attempt: Attempt): Promise<ReadonlyMap<string, str
       case "blob": {
         const { digest } = value.value;
         const fetch = () => context.lineage.loadText(namespace, digest);
-        return [name, await context.store.persist(control.aborted, fetch)] as const;
+        return [name, await persist(attempt, fetch)] as const;
       }
       case undefined:
         return [name, "null"] as const;
@@ -143,13 +147,20 @@ async function loadParameters(attempt: Attempt): Promise<ReadonlyMap<string, str
   return new Map(await Promise.all(entries));
 }
 
-async function stageInputs({
-  context,
-  start,
-  control,
-  hooks,
-  directories,
-}: Attempt): Promise<void> {
+/** Goes on while artifacts are out of reach; who looks at the task learns what it waits for. */
+function persist<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
+  const { context, control, hooks, troubles } = attempt;
+  const onTrouble = ({ reason, message }: TidemillError) => {
+    if (troubles.has(reason)) return;
+    troubles.add(reason);
+    if (reason === "DISK_FULL") control.warnings.push({ code: reason, message });
+    hooks.onRemark(`${message}: trying again`);
+  };
+  return context.store.persist({ signal: control.aborted, onTrouble }, work);
+}
+
+async function stageInputs(attempt: Attempt): Promise<void> {
+  const { context, start, hooks, directories } = attempt;
   const { namespace = "", runId = "" } = start.attempt ?? {};
   const inputs = Object.values(start.inputArtifacts).flatMap(({ artifacts }) => artifacts);
   await Promise.all(
@@ -160,9 +171,7 @@ async function stageInputs({
         return context.directories.stage(runId, path, artifact.digest, async (cause) => {
           hooks.onPhase(AttemptPhase.STAGING);
           if (cause === "changed") hooks.onRemark(changedInput(artifact.name));
-          await context.store.persist(control.aborted, () =>
-            context.store.download(namespace, artifact, path),
-          );
+          await persist(attempt, () => context.store.download(namespace, artifact, path));
         });
       }),
   );
@@ -197,10 +206,10 @@ function succeeded({ parameters, artifacts }: Outputs): Finish {
   };
 }
 
-function outputSink({ context, start, control, hooks, directories }: Attempt): OutputSink {
+function outputSink(attempt: Attempt): OutputSink {
+  const { context, start, control, hooks, directories } = attempt;
   const { namespace = "", runId = "" } = start.attempt ?? {};
   const attemptId = attemptIdOf(start);
-  const persist = <T>(work: () => Promise<T>) => context.store.persist(control.aborted, work);
   let isUploading = false;
   const uploading = () => {
     if (!isUploading) hooks.onPhase(AttemptPhase.UPLOADING);
@@ -208,12 +217,14 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
   };
   return {
     onWarning: (remark) => control.warnings.push(remark),
-    putText: (json) => persist(() => context.lineage.storeText(namespace, json)),
+    putText: (json) => persist(attempt, () => context.lineage.storeText(namespace, json)),
     async upload(path, output, index) {
       const requestId = outputRequestId(attemptId, output, index);
       // Before it is read: whatever changes it from now on, later tasks get what was uploaded.
       const mark = isInside(path, directories.mounts) ? await sealContent(path) : undefined;
-      const content = await persist(() => context.store.upload(namespace, path, requestId));
+      const content = await persist(attempt, () =>
+        context.store.upload(namespace, path, requestId),
+      );
       if (content === undefined) return undefined;
       uploading();
       if (mark !== undefined)
@@ -221,13 +232,14 @@ function outputSink({ context, start, control, hooks, directories }: Attempt): O
       return content;
     },
     record: (artifact, output, index) =>
-      persist(() => context.lineage.record(start, artifact, output, index)),
+      persist(attempt, () => context.lineage.record(start, artifact, output, index)),
   };
 }
 
 function describeExit({ directories }: Attempt, end: TaskExit): Finish {
   const said = lastWords(tailOf(join(directories.root, "stderr")));
-  const suffix = said === "" ? "" : `: ${said}`;
+  const hint = nearlyFull(directories.root);
+  const suffix = `${said === "" ? "" : `: ${said}`}${hint === undefined ? "" : ` (${hint})`}`;
   const error =
     end.signal === 0
       ? { reason: "EXIT_CODE", message: `the task ended with exit code ${end.code}${suffix}` }
@@ -259,12 +271,15 @@ function lost(why: string, reason = "LOST"): Finish {
 /** What is the user's fails the task; what is ours loses the attempt, which is then run again. */
 function describeFailure({ context, control }: Attempt, error: unknown): Finish {
   if (control.stopCause !== undefined) return describeStop(control, undefined);
-  if (error instanceof TidemillError && !error.retriable) {
-    const { reason, message } = error;
-    return { state: AttemptState.FAILED, error: { reason, message } };
-  }
+  if (error instanceof TidemillError && !error.retriable) return failed(error);
+  const full = diskFullIn(error);
+  if (full !== undefined) return failed(full);
   context.log.error("an attempt could not be run", { error });
   return lost(messageOf(error));
+}
+
+function failed({ reason, message }: TidemillError): Finish {
+  return { state: AttemptState.FAILED, error: { reason, message } };
 }
 
 function attemptIdOf({ attempt }: StartAttempt): string {
