@@ -74,6 +74,39 @@ describe("group commit", () => {
     await call;
   });
 
+  it("writes at once what fits, and as usual what does not or what was refused", async () => {
+    const atOnce: number[][] = [];
+    const { commits, submit, turn, values } = setup({
+      atOnce: {
+        fits: (call) => call.value !== 3,
+        async write(_, calls) {
+          atOnce.push(calls.map((call) => call.value));
+          if (calls.some((call) => call.value === 2)) throw new ConflictError("TEST", "stale");
+          return calls.map((call) => call.value);
+        },
+      },
+    });
+    for (const value of [1, 2, 3]) {
+      const answer = submit("a", value);
+      await turn();
+      commits.at(-1)?.finish();
+      assert.equal(await answer, value);
+    }
+    assert.deepEqual(atOnce, [[1], [2]]);
+    assert.deepEqual(values(), [[2], [3]]);
+  });
+
+  it("tries nothing again when the connection was lost in a commit at once", async () => {
+    const { submit, values } = setup({
+      atOnce: {
+        fits: () => true,
+        write: () => Promise.reject(new UnavailableError("postgres", "gone")),
+      },
+    });
+    await assert.rejects(submit("a", 1), UnavailableError);
+    assert.deepEqual(values(), []);
+  });
+
   it("keeps two commits in flight, and a key in only one of them", async () => {
     const { commits, submit, turn, values } = setup();
     const calls = [submit("a", 1)];

@@ -42,6 +42,12 @@ export interface TransactionOptions {
    * deadlock). 0 unless the caller knows that running it again is safe.
    */
   readonly retriesMax?: number;
+  /**
+   * Sends `commit` right behind the statements, without waiting for their answers: one round trip
+   * for all of it. For work that sends every statement before it first waits, and that fails only
+   * when one of them does: then the server rolls back.
+   */
+  readonly atOnce?: boolean;
   /** Lifts statement and lock timeouts: migrations only. */
   readonly unlimited?: boolean;
 }

@@ -30,14 +30,20 @@ async function runOnce<Value>(
 ): Promise<Value> {
   if (options.unlimited === true) session.lift();
   try {
-    const begun = session.text(beginText(options));
-    begun.catch(() => session.discard());
+    if (options.atOnce === true) return await workAndCommit(session, work, options);
+    const begun = begin(session, options);
     const answer = await workOrRollback(session, begun, work);
     await commit(session);
     return answer;
   } finally {
     session.release();
   }
+}
+
+function begin(session: Session, options: TransactionOptions): Promise<unknown> {
+  const begun = session.text(beginText(options));
+  begun.catch(() => session.discard());
+  return begun;
 }
 
 async function workOrRollback<Value>(
@@ -50,9 +56,41 @@ async function workOrRollback<Value>(
     await begun;
     return answer;
   } catch (error) {
-    await session.text("rollback").catch(() => session.discard());
+    await rollback(session);
     throw error;
   }
+}
+
+async function rollback(session: Session): Promise<void> {
+  await session.text("rollback").catch(() => session.discard());
+}
+
+/** The server commits only where no statement failed, so no answer has to be waited for before. */
+async function workAndCommit<Value>(
+  session: Session,
+  work: (tx: Transaction) => Promise<Value>,
+  options: TransactionOptions,
+): Promise<Value> {
+  session.cork();
+  const begun = begin(session, options);
+  let failed = false;
+  const working = work(transactionOver(session));
+  working.catch(() => {
+    failed = true;
+  });
+  // A statement that could not even be sent has said so by the next tick: it must not be left out.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  const ending = failed ? rollback(session) : commit(session);
+  session.uncork();
+  const [worked] = await Promise.allSettled([working, ending, begun]);
+  await begun;
+  if (worked.status === "fulfilled") {
+    await ending;
+    return worked.value;
+  }
+  // However far the server came, it had the commit as well.
+  if (isConnectionLoss(worked.reason)) throw outcomeUnknown(worked.reason);
+  throw worked.reason;
 }
 
 /** Throws when the server rolled back instead, because `work` had swallowed a statement's error. */

@@ -21,6 +21,7 @@ import { startProxy } from "./frozen-proxy.ts";
 const selectOne = statement<{ one: number }>("test_one", "select 1 as one");
 const insertItem = statement("test_insert", "insert into items (id, name) values ($1, $2)");
 const selectItem = statement<{ name: string }>("test_item", "select name from items where id = $1");
+const unsendable = statement("test_unsendable", "select $1::text");
 const renameItem = statement("test_rename", "update items set name = $2 where id = $1");
 
 describe("a database", () => {
@@ -63,6 +64,30 @@ describe("a database", () => {
       /swallowed/,
     );
     assert.equal((await database.query(selectItem, [3])).rows.length, 0);
+  });
+
+  it("commits at once what no statement of failed, and nothing else", async () => {
+    const insert = (id: number, name: string) =>
+      database.transaction(
+        (tx) => Promise.all([tx.query(insertItem, [id, name]), tx.query(selectItem, [id])]),
+        { atOnce: true },
+      );
+    const [, found] = await insert(120, "twenty");
+    assert.deepEqual(found.rows, [{ name: "twenty" }]);
+    await assert.rejects(insert(121, "twenty"), AlreadyExistsError);
+    assert.equal((await database.query(selectItem, [120])).rows.length, 1);
+    assert.equal((await database.query(selectItem, [121])).rows.length, 0);
+  });
+
+  it("commits nothing at once when a statement could not be sent", async () => {
+    const circular: unknown[] = [];
+    circular.push({ circular });
+    const work = database.transaction(
+      (tx) => Promise.all([tx.query(insertItem, [122, "x"]), tx.query(unsendable, [circular])]),
+      { atOnce: true },
+    );
+    await assert.rejects(work);
+    assert.equal((await database.query(selectItem, [122])).rows.length, 0);
   });
 
   it("sends statements of a transaction together and answers each", async () => {

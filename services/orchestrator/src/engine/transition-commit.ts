@@ -1,7 +1,7 @@
 import { createGroupCommit, type Database, type GroupCommit } from "@tidemill/postgres";
 import type { Logger, Telemetry } from "@tidemill/telemetry";
 import type { Transition } from "../store/transition.ts";
-import { writeTransitions } from "../store/transition-writer.ts";
+import { writeTransitions, writeTransitionsAtOnce } from "../store/transition-writer.ts";
 
 /** Calls of one commit: past some hundreds a larger batch only makes everybody wait. */
 const TRANSITIONS_PER_COMMIT_MAX = 512;
@@ -32,10 +32,22 @@ export function createTransitionCommit({
     chained: true,
     async write(tx, transitions) {
       const answers = await writeTransitions(tx, transitions);
-      onWrite(transitions.reduce((sum, { entries: { length } }) => sum + length, 0));
+      onWrite(entriesOf(transitions));
       return answers;
     },
+    atOnce: {
+      fits: ({ answer }) => answer === undefined,
+      async write(tx, transitions) {
+        await writeTransitionsAtOnce(tx, transitions);
+        onWrite(entriesOf(transitions));
+        return transitions.map(() => undefined);
+      },
+    },
   });
+}
+
+function entriesOf(transitions: readonly Transition[]): number {
+  return transitions.reduce((sum, { entries: { length } }) => sum + length, 0);
 }
 
 /** Bytes of a call, so that a commit of many large values is cut up. */

@@ -17,7 +17,7 @@ export interface Lease {
  * is still under way once a claim has raised them. Row locks would do the same and write to every
  * lease row at every commit.
  */
-const FENCE_LOCK = 7_164_390_113;
+export const FENCE_LOCK = 7_164_390_113;
 
 const lockForClaim = statement("shards_lock_claim", "select pg_advisory_xact_lock($1)");
 const lockForCommit = statement("shards_lock_commit", "select pg_advisory_xact_lock_shared($1)");

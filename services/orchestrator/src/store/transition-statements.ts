@@ -9,6 +9,12 @@ export const selectGaps = statement<{ run_id: string }>(
    where (select j.seq from journal j where j.run_id = u.run_id and j.seq = u.seq) is null`,
 );
 
+/** Takes the fence lock, and fails unless leases stand and journals have their last entries. */
+export const requirePremises = statement(
+  "transitions_require",
+  "select require_premises($1, $2::smallint[], $3::bigint[], $4::uuid[], $5::integer[])",
+);
+
 /** Payloads come as one value and are cut up here: an array of them would travel as hex text. */
 export const insertJournal = statement(
   "journal_append",

@@ -3,12 +3,13 @@ import { appendEvents } from "@tidemill/eventing";
 import { once, type Transaction } from "@tidemill/postgres";
 import { jsonOrNull, plainArray } from "./array-columns.ts";
 import type { AttemptRecord, RunRecord, TaskRecord } from "./records.ts";
-import { type Lease, lockValidShards } from "./shard-store.ts";
+import { FENCE_LOCK, type Lease, lockValidShards } from "./shard-store.ts";
 import type { KeptAnswer, RunChange, TaskChange, Transition } from "./transition.ts";
 import {
   insertJournal,
   insertRuns,
   insertTasks,
+  requirePremises,
   selectGaps,
   updateRuns,
   updateTasks,
@@ -42,24 +43,53 @@ export async function writeTransitions(
   return transitions.map((transition) => refused.get(transition));
 }
 
+/**
+ * The same by statements that need no answers of each other, for transitions without a kept answer.
+ * Fails as a whole when one of them would have to be left out.
+ */
+export async function writeTransitionsAtOnce(
+  tx: Transaction,
+  transitions: readonly Transition[],
+): Promise<void> {
+  const leases = [...new Set(transitions.map(({ lease }) => lease))];
+  const heads = headsOf(transitions);
+  await Promise.all([
+    tx.query(requirePremises, [
+      FENCE_LOCK,
+      leases.map(({ shard }) => shard),
+      leases.map(({ epoch }) => epoch),
+      heads.map(([runId]) => runId),
+      heads.map(([, seq]) => seq),
+    ]),
+    write(tx, transitions),
+  ]);
+}
+
+/** The runs whose journal must have an entry already, and which. */
+function headsOf(transitions: readonly Transition[]): readonly (readonly [string, number])[] {
+  const heads = new Map<string, number>();
+  for (const { runId, firstSeq } of transitions) {
+    if (!heads.has(runId)) heads.set(runId, firstSeq - 1);
+  }
+  return [...heads].filter(([, seq]) => seq > 0);
+}
+
 async function refuse(
   tx: Transaction,
   transitions: readonly Transition[],
 ): Promise<Map<Transition, Error>> {
   const leases = new Map<number, Lease>();
-  const firstSeqs = new Map<string, number>();
-  for (const { lease, runId, firstSeq } of transitions) {
+  for (const { lease } of transitions) {
     const known = leases.get(lease.shard);
     if (known === undefined || known.epoch < lease.epoch) leases.set(lease.shard, lease);
-    if (!firstSeqs.has(runId)) firstSeqs.set(runId, firstSeq);
   }
-  const heads = [...firstSeqs].filter(([, firstSeq]) => firstSeq > 1);
+  const heads = headsOf(transitions);
   // The lock of the leases goes first on the wire: what is read after it cannot change any more.
   const [valid, gaps] = await Promise.all([
     lockValidShards(tx, [...leases.values()]),
     heads.length === 0
       ? undefined
-      : tx.query(selectGaps, [heads.map(([id]) => id), heads.map(([, seq]) => seq - 1)]),
+      : tx.query(selectGaps, [heads.map(([id]) => id), heads.map(([, seq]) => seq)]),
   ]);
   const behind = new Set(gaps?.rows.map((row) => row.run_id));
   const refused = new Map<Transition, Error>();
