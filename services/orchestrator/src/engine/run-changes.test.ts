@@ -29,6 +29,29 @@ describe("changes of runs", () => {
     await woken;
   });
 
+  it("come no faster than they are wanted, but for the end of the run", async () => {
+    const changes = createRunChanges();
+    const watcher = changes.subscribe("run");
+    const pace = { paceMs: 60_000, idleMs: 120_000 };
+    changes.committed(transition("run", 1, []));
+    await watcher.changed(pace);
+    watcher.take();
+    const slow = watcher.changed(pace);
+    changes.committed(transition("run", 2, ["a"]));
+    const isFirst = await Promise.race([slow.then(() => "change"), Promise.resolve("nothing")]);
+    assert.equal(isFirst, "nothing");
+    const last = transition("run", 3, []);
+    changes.committed({ ...last, changedRun: { state: "succeeded" } } as never);
+    await slow;
+    assert.equal(watcher.take()?.seq, 3);
+  });
+
+  it("are waited for no longer than the watcher or its caller wants", async () => {
+    const watcher = createRunChanges().subscribe("run");
+    await watcher.changed({ paceMs: 0, idleMs: 1 });
+    await watcher.changed({ paceMs: 0, idleMs: 60_000 }, AbortSignal.abort());
+  });
+
   it("are counted no further when a watcher is too slow", () => {
     const changes = createRunChanges();
     const watcher = changes.subscribe("run");

@@ -1,3 +1,4 @@
+import { isFinalRun } from "../domain/states.ts";
 import type { Transition } from "../store/transition.ts";
 
 /** Changed tasks that a slow watcher has collected; past it, it looks at the whole run again. */
@@ -10,12 +11,22 @@ export interface RunChange {
   readonly taskIds: ReadonlySet<string> | undefined;
 }
 
+export interface Pace {
+  readonly paceMs: number;
+  readonly idleMs: number;
+}
+
+const noPace: Pace = { paceMs: 0, idleMs: Number.POSITIVE_INFINITY };
+
 /** Someone who watches one run. */
 export interface RunSubscription {
   /** What changed since the last call; undefined for nothing. */
   take(): RunChange | undefined;
-  /** Resolves at the next change, or at once when there is one. */
-  changed(): Promise<void>;
+  /**
+   * Resolves at the next change, or at once when there is one, but only `paceMs` after the last
+   * `take` unless the run has ended; without a change after `idleMs`, and when `signal` aborts.
+   */
+  changed(pace?: Pace, signal?: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -29,6 +40,9 @@ export interface RunChanges {
 interface Watcher {
   seq: number;
   taskIds: Set<string> | undefined;
+  /** The last change was the end of the run. */
+  isLast: boolean;
+  takenAtMs: number;
   wake: (() => void) | undefined;
 }
 
@@ -42,8 +56,32 @@ export function createRunChanges(): RunChanges {
       for (const { id } of list) watcher.taskIds?.add(id);
     }
     if ((watcher.taskIds?.size ?? 0) > CHANGED_TASKS_MAX) watcher.taskIds = undefined;
+    const { changedRun } = transition;
+    if (changedRun !== undefined && isFinalRun(changedRun.state)) watcher.isLast = true;
     watcher.wake?.();
-    watcher.wake = undefined;
+  }
+
+  /** Looks again after each wake; a timer does the rest. */
+  function changed(watcher: Watcher, pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const waitsUntilMs = performance.now() + pace.idleMs;
+      const look = () => {
+        clearTimeout(timer);
+        const dueAtMs = watcher.seq > 0 ? watcher.takenAtMs + pace.paceMs : waitsUntilMs;
+        const leftMs = watcher.isLast || signal?.aborted ? 0 : dueAtMs - performance.now();
+        if (leftMs > 0) {
+          if (leftMs < Number.POSITIVE_INFINITY) timer = setTimeout(look, Math.ceil(leftMs));
+          return;
+        }
+        watcher.wake = undefined;
+        signal?.removeEventListener("abort", look);
+        resolve();
+      };
+      watcher.wake = look;
+      signal?.addEventListener("abort", look);
+      look();
+    });
   }
 
   return {
@@ -54,7 +92,7 @@ export function createRunChanges(): RunChanges {
       for (const watcher of byRun.get(transition.runId) ?? []) note(watcher, transition);
     },
     subscribe(runId) {
-      const watcher: Watcher = { seq: 0, taskIds: new Set(), wake: undefined };
+      const watcher: Watcher = newWatcher();
       const others = byRun.get(runId) ?? new Set();
       byRun.set(runId, others.add(watcher));
       watchers += 1;
@@ -64,14 +102,11 @@ export function createRunChanges(): RunChanges {
           const change = { seq: watcher.seq, taskIds: watcher.taskIds };
           watcher.seq = 0;
           watcher.taskIds = new Set();
+          watcher.isLast = false;
+          watcher.takenAtMs = performance.now();
           return change;
         },
-        changed() {
-          if (watcher.seq > 0) return Promise.resolve();
-          return new Promise<void>((resolve) => {
-            watcher.wake = resolve;
-          });
-        },
+        changed: (pace = noPace, signal = undefined) => changed(watcher, pace, signal),
         close() {
           if (!others.delete(watcher)) return;
           watchers -= 1;
@@ -80,4 +115,9 @@ export function createRunChanges(): RunChanges {
       };
     },
   };
+}
+
+function newWatcher(): Watcher {
+  const nothing = { seq: 0, taskIds: new Set<string>(), isLast: false };
+  return { ...nothing, takenAtMs: Number.NEGATIVE_INFINITY, wake: undefined };
 }

@@ -1,5 +1,4 @@
 import { NotFoundError } from "@tidemill/errors";
-import { wait } from "@tidemill/lifecycle";
 import { isFinalTask, isLiveAttempt } from "../domain/states.ts";
 import type { AttemptRecord } from "../store/records.ts";
 import { loadRun, loadTask, type TaskWithAttempts } from "../store/run-queries.ts";
@@ -165,10 +164,7 @@ async function whileFollowing(
     while (!signal.aborted) {
       subscription.take();
       if (look(await loadTask(database, runId, taskId)) === "done") return;
-      const enough = new AbortController();
-      const either = AbortSignal.any([signal, enough.signal]);
-      await Promise.race([subscription.changed(), wait(LOOK_AGAIN_MS, either)]);
-      enough.abort();
+      await subscription.changed({ paceMs: 0, idleMs: LOOK_AGAIN_MS }, signal);
     }
   } finally {
     subscription.close();

@@ -1,5 +1,4 @@
 import { InvalidError } from "@tidemill/errors";
-import { wait } from "@tidemill/lifecycle";
 import { isFinalRun } from "../domain/states.ts";
 import type { RunSubscription } from "../engine/run-changes.ts";
 import { findJournalHead } from "../store/journal-queries.ts";
@@ -31,6 +30,9 @@ const TASKS_PER_CHANGE_MAX = 200;
  * a safety net for the rest.
  */
 const LOOK_AGAIN_MS = 1_000;
+
+/** Rows are read at most so often for one watcher, who is a person: 20 times a second. */
+const LOOK_PACE_MS = 50;
 
 /**
  * Where a watcher is. Everything up to journal entry `seq` has been sent; while a pass over the
@@ -79,7 +81,7 @@ export async function* watchRun(
         yield { run: changedRun, tasks, resumeToken: seal(context, run.id, position), caughtUp };
       }
       if (isFinalRun(run.state) && position.seq >= run.changedSeq) return;
-      await nextChange(subscription, signal);
+      await subscription.changed({ paceMs: LOOK_PACE_MS, idleMs: LOOK_AGAIN_MS }, signal);
     }
   } finally {
     subscription.close();
@@ -130,13 +132,6 @@ async function* changedTasks(
     }
     yield tasks;
   }
-}
-
-async function nextChange(subscription: RunSubscription, signal: AbortSignal): Promise<void> {
-  const enough = new AbortController();
-  const either = AbortSignal.any([signal, enough.signal]);
-  await Promise.race([subscription.changed(), wait(LOOK_AGAIN_MS, either)]);
-  enough.abort();
 }
 
 function openPosition({ tokens }: WatchContext, { runId, resumeToken }: WatchRun): Position {
