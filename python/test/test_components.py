@@ -112,6 +112,32 @@ class Components(unittest.TestCase):
             self.assertEqual(file.read(), "packed")
         self.assertTrue(self.zygote.output("a1").endswith("bye\n"))
 
+    def test_all_that_was_printed_is_there_when_the_end_is_told(self):
+        body = "def step():\n    print('x' * 3_000_000)\n    import sys; sys.stderr.write('end')\n"
+        self.assertEqual(self.run_component(body)[0], 0)
+        self.assertEqual(self.zygote.output("a1").count("x" * 3_000_000), 1)
+        self.assertEqual(self.stderr(), "end")
+
+    def test_its_end_is_told_once_and_after_that_of_what_it_left_behind(self):
+        body = (
+            "def step():\n"
+            "    import os, time\n"
+            "    if os.fork() == 0:\n"
+            "        os.setsid()\n"
+            "        if os.fork() == 0:\n"
+            "            with open(os.environ['HOME'] + '.pid', 'w') as file: file.write(str(os.getpid()))\n"
+            "            time.sleep(600)\n"
+            "        os._exit(0)\n"
+            "    os.wait()\n"
+            "    while not os.path.exists(os.environ['HOME'] + '.pid'): time.sleep(0.01)\n"
+        )
+        self.assertEqual(self.run_component(body)[0], 0)
+        ends = [event for event in self.zygote.events if event["event"] == "exited"]
+        self.assertEqual([event["leftovers"] for event in ends], [1])
+        with open(os.path.join(self.zygote.home, "a1.pid")) as file:
+            self.assertFalse(os.path.exists("/proc/" + file.read()))
+        self.assertEqual(self.run_component("def step(): pass", attempt_id="a2")[0], 0)
+
     def test_what_user_code_sees_is_what_python_would_show(self):
         body = (
             "def step() -> dict:\n"

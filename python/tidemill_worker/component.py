@@ -22,6 +22,8 @@ import threading
 import time
 import types
 
+from tidemill_worker import framing, kernel
+
 EXECUTOR_MODULE = "kfp.dsl.executor_main"
 COMPONENT_FILE = "ephemeral_component.py"
 COMPONENT_MODULE = "ephemeral_component"
@@ -37,6 +39,10 @@ _OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 baseline = frozenset()
 # Where a zygote rehearses; None in one that runs no components.
 rehearsal_directory = None
+# What a task writes to in the memory that it was forked with; None where that cannot be told.
+warm_pages = None
+# Where the modules of the environment and of Python itself lie.
+library_roots = ()
 
 
 def warm():
@@ -61,22 +67,89 @@ def step(text: str, number: int, out: Output[Dataset]) -> NamedTuple("Outputs", 
 """
 
 
+# The interpreter specializes code that has run so often; each task would do it anew.
+_REHEARSALS = 10
+
+
 def prepare_rehearsals(directory):
-    """From now on `rehearse` works, here and in every child."""
+    """From now on `get_ready` works in every child. Only for a process without threads."""
     global rehearsal_directory
     rehearsal_directory = directory
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, COMPONENT_FILE), "w", encoding="utf-8") as file:
         file.write(_REHEARSAL)
-    rehearse()
+    for _ in range(_REHEARSALS):
+        _rehearse()
 
 
-def rehearse():
-    """Runs a component of our own to its end, and leaves no trace but warm caches and pages.
+def settle():
+    """The last step of warming up: nothing but children comes after it."""
+    global baseline, warm_pages
+    _find_libraries()
+    baseline = frozenset(sys.modules)
+    gc.collect()
+    gc.freeze()
+    if rehearsal_directory is not None:
+        warm_pages = _pages_of_a_task()
 
-    A child that waits for its task does so, because after a fork the first touch of each page costs
-    a copy: better now than when the task is there.
+
+def get_ready():
+    """In a child that waits for its task: after a fork the first touch of each page costs a copy.
+
+    Better now than when the task is there. Copying all of them at once is cheaper than to run into
+    one after the other, which is what a rehearsal does.
     """
+    if warm_pages is None or not kernel.populate(warm_pages):
+        _rehearse()
+
+
+def _pages_of_a_task():
+    """Found out by a task of our own; a third process looks, as looking writes to memory as well."""
+    ready_read, ready_write = os.pipe()
+    rehearsing = os.fork()
+    if rehearsing == 0:
+        try:
+            _rehearse_as_task()
+            os.write(ready_write, b"r")
+            signal.pause()
+        finally:
+            os._exit(0)
+    os.close(ready_write)
+    os.read(ready_read, 1)
+    answer_read, answer_write = os.pipe()
+    looking = os.fork()
+    if looking == 0:
+        try:
+            pages = kernel.own_pages(rehearsing)
+            framing.write_all(answer_write, json.dumps(pages).encode())
+        finally:
+            os._exit(0)
+    os.close(answer_write)
+    with open(answer_read, "rb") as file:
+        answer = file.read()
+    os.close(ready_read)
+    os.kill(rehearsing, signal.SIGKILL)
+    for pid in (rehearsing, looking):
+        os.waitpid(pid, 0)
+    return json.loads(answer) if answer else None
+
+
+def _rehearse_as_task():
+    _become_python({"env": dict(os.environ), "cwd": rehearsal_directory})
+    _rehearse()
+    _remember(os.devnull)
+    _flush_all()
+
+
+def _find_libraries():
+    global library_roots
+    library_roots = tuple(
+        os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "purelib", "platlib")
+    )
+
+
+def _rehearse():
+    """Runs a component of our own to its end, and leaves no trace but warm caches and pages."""
     root = rehearsal_directory
     if root is None:
         return
@@ -118,6 +191,7 @@ def run_file(path):
     with open(path, encoding="utf-8") as file:
         request = json.load(file)
     warm()
+    _find_libraries()
     baseline = frozenset(sys.modules)
     os._exit(run(request))
 
@@ -142,9 +216,11 @@ def run(request):
 def _become_python(request):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    zone = os.environ.get("TZ")
     os.environ.clear()
     os.environ.update(request["env"])
-    time.tzset()
+    if os.environ.get("TZ") != zone:
+        time.tzset()
     random.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -230,20 +306,17 @@ def _remember(path):
     """Notes what user code imported from the environment, for the zygote to import ahead."""
     if path is None:
         return
-    fresh = [
-        (name, module)
-        for name, module in list(sys.modules.items())
-        if name not in baseline and name not in (COMPONENT_MODULE, "__mp_main__")
-    ]
-    if not fresh:
-        return
-    roots = tuple(
-        os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "purelib", "platlib")
-    )
+    fresh = []
+    # The last ones are the new ones. Looking at all of them would touch memory all over the place.
+    for name in reversed(sys.modules):
+        if name in baseline:
+            break
+        if name not in (COMPONENT_MODULE, "__mp_main__"):
+            fresh.append((name, sys.modules[name]))
     names = []
-    for name, module in fresh:
+    for name, module in reversed(fresh):
         origin = getattr(getattr(module, "__spec__", None), "origin", None)
-        if isinstance(origin, str) and origin.startswith(roots):
+        if isinstance(origin, str) and origin.startswith(library_roots):
             names.append(name)
     if not names:
         return
@@ -263,15 +336,19 @@ def _finish():
             module = sys.modules.pop(name, None)
             if module is not None:
                 module.__dict__.clear()
-        # What lived before the fork is frozen, so this sees the task's own objects alone.
-        gc.collect()
-        for thing in gc.get_objects():
-            if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
-                _flush(thing)
-        for stream in (sys.stdout, sys.stderr):
-            _flush(stream)
+        _flush_all()
     except BaseException as error:
         _report(error)
+
+
+def _flush_all():
+    # What lived before the fork is frozen, so this sees the task's own objects alone.
+    gc.collect()
+    for thing in gc.get_objects():
+        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+            _flush(thing)
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
 
 
 def _flush(stream):

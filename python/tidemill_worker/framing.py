@@ -65,11 +65,19 @@ def write_all(fd, data):
 
 def emit(fd, **event):
     """Writes one event. Too long a text is cut, never split."""
-    line = json.dumps(event).encode() + b"\n"
+    line = line_of(event)
     if len(line) > EVENT_BYTES_MAX and "message" in event:
         over = len(line) - EVENT_BYTES_MAX
         event["message"] = event["message"][: max(0, len(event["message"]) - over)]
-        line = json.dumps(event).encode() + b"\n"
+        line = line_of(event)
+    write_event(fd, line)
+
+
+def line_of(event):
+    return json.dumps(event).encode() + b"\n"
+
+
+def write_event(fd, line):
     try:
         os.write(fd, line)
     except BrokenPipeError:

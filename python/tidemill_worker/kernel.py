@@ -1,12 +1,17 @@
 """What the kernel offers beyond Python's own modules: process control by prctl, and /proc."""
 
+import array
 import ctypes
+import errno
 import os
 import signal
 import subprocess
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_MADV_POPULATE_WRITE = 23
+_PAGE_PRESENT = 1 << 63
+_PAGE_EXCLUSIVE = 1 << 56
 _PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -32,6 +37,52 @@ def thread_count():
         return len(os.listdir("/proc/self/task"))
     except OSError:
         return 1
+
+
+def children():
+    """Pids of this process' own children; None where the kernel does not say."""
+    try:
+        with open("/proc/self/task/%d/children" % os.getpid(), "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return None
+
+
+def own_pages(pid):
+    """Ranges (address, length) of what a process has written to since it was forked.
+
+    Whoever it was forked from must be alive and must not have written since: what both still share
+    is left out.
+    """
+    size = os.sysconf("SC_PAGE_SIZE")
+    ranges = []
+    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/pagemap" % pid, "rb", 0) as pagemap:
+        for line in maps.readlines():
+            span, flags = line.split(None, 2)[:2]
+            if flags != "rw-p":
+                continue
+            start, end = (int(part, 16) for part in span.split("-"))
+            pagemap.seek(start // size * 8)
+            pages = array.array("Q", pagemap.read((end - start) // size * 8))
+            for index, page in enumerate(pages):
+                if not (page & _PAGE_PRESENT and page & _PAGE_EXCLUSIVE):
+                    continue
+                at = start + index * size
+                if ranges and at == sum(ranges[-1]):
+                    ranges[-1] = (ranges[-1][0], ranges[-1][1] + size)
+                else:
+                    ranges.append((at, size))
+    return ranges
+
+
+def populate(ranges):
+    """Has pages of its own where a fork left shared ones. False where the kernel cannot."""
+    for address, length in ranges:
+        if _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(length), _MADV_POPULATE_WRITE):
+            # A part that is not mapped here any more (ENOMEM) is not missed either.
+            if ctypes.get_errno() == errno.EINVAL:
+                return False
+    return True
 
 
 def descendants(root):

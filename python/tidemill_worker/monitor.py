@@ -23,6 +23,8 @@ OUTPUT_PAUSE_S = 0.01
 OUTPUT_SMALL_BYTES = 1 << 16
 # One stream of one attempt; what comes after is dropped, so that no task fills the disk.
 OUTPUT_BYTES_MAX = 8 << 30
+# A task that is over before this is heard of once: nobody is woken while it has work to do.
+STARTED_DELAY_S = 0.005
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
@@ -41,7 +43,7 @@ def watch(control, event_fd):
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     reader = framing.FrameReader(control.fileno())
     while True:
-        pid, request_write, outputs = _fork_ahead()
+        pid, request_write, done_read, outputs = _fork_ahead()
         try:
             # The zygote writes requests straight into the task's pipe: one wake-up less for a task.
             socket.send_fds(control, [IDLE], [request_write])
@@ -55,24 +57,26 @@ def watch(control, event_fd):
             return
         header = frame[0]
         attempt = _Attempt(header["id"], pid, event_fd, reader, wake_read)
-        attempt.run(header, outputs)
+        attempt.run(header, outputs, done_read)
+        os.close(done_read)
         if attempt.is_orphaned:
             return
 
 
 def _fork_ahead():
     request_read, request_write = os.pipe()
+    done_read, done_write = os.pipe()
     pipes = [os.pipe(), os.pipe()]
     for read_end, _ in pipes:
         _enlarge(read_end)
+        os.set_blocking(read_end, False)
     monitor_pid = os.getpid()
     pid = os.fork()
     if pid == 0:
-        task.wait_and_run(request_read, pipes[0][1], pipes[1][1], monitor_pid)
-    os.close(request_read)
-    for _, write_end in pipes:
-        os.close(write_end)
-    return pid, request_write, [read_end for read_end, _ in pipes]
+        task.wait_and_run(request_read, [end for _, end in pipes], done_write, monitor_pid)
+    for end in (request_read, done_write, *(write_end for _, write_end in pipes)):
+        os.close(end)
+    return pid, request_write, done_read, [read_end for read_end, _ in pipes]
 
 
 class _Attempt:
@@ -83,6 +87,11 @@ class _Attempt:
         self.reader = reader
         self.wake_fd = wake_fd
         self.status = None
+        self.done_fd = None
+        self.is_reported = False
+        # That it has started, until that was said, and when to say so at the latest.
+        self.unsaid = b""
+        self.say_at = None
         self.children_left = True
         self.leftovers = 0
         self.stopped = False
@@ -95,51 +104,70 @@ class _Attempt:
         # Everything but output.
         self.quiet_poll = select.poll()
 
-    def run(self, header, outputs):
-        framing.emit(
-            self.event_fd, event="started", id=self.id, pid=self.pid, limits=task.LIMITS_IN_FORCE
-        )
+    def run(self, header, outputs, done_fd):
+        self.done_fd = done_fd
+        at = int(time.time() * 1000)
+        started = {"event": "started", "id": self.id, "pid": self.pid, "at": at}
+        self.unsaid = framing.line_of({**started, "limits": task.LIMITS_IN_FORCE})
+        self.say_at = time.monotonic() + STARTED_DELAY_S
         for name, read_end in zip(("stdout", "stderr"), outputs):
             self.spools[read_end] = _Spool(header[name])
             self.poll.register(read_end, select.POLLIN)
         for poll in (self.poll, self.quiet_poll):
             poll.register(self.wake_fd, select.POLLIN)
             poll.register(self.reader.fd, select.POLLIN)
+            poll.register(done_fd, select.POLLIN)
         while self.children_left:
             self._step()
-        self._drain()
-        sizes = [self.spools[end].size for end in outputs]
-        framing.emit(
-            self.event_fd,
-            event="exited",
-            id=self.id,
-            code=_exit_code(self.status),
-            signal=os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0,
-            stopped=self.stopped,
-            leftovers=self.leftovers,
-            stdout=sizes[0],
-            stderr=sizes[1],
-        )
+        if not self.is_reported:
+            signaled = os.WIFSIGNALED(self.status)
+            self._report(_exit_code(self.status), os.WTERMSIG(self.status) if signaled else 0)
         for read_end, spool in self.spools.items():
             os.close(read_end)
             os.close(spool.fd)
+
+    def _report(self, code, signal_number):
+        self.is_reported = True
+        self._drain()
+        stdout, stderr = (spool.size for spool in self.spools.values())
+        exited = {
+            "event": "exited",
+            "id": self.id,
+            "code": code,
+            "signal": signal_number,
+            "stopped": self.stopped,
+            "leftovers": self.leftovers,
+            "stdout": stdout,
+            "stderr": stderr,
+        }
+        self._say(framing.line_of(exited))
+
+    def _say(self, line=b""):
+        framing.write_event(self.event_fd, self.unsaid + line)
+        self.unsaid = b""
+        self.say_at = None
 
     def _step(self):
         poll, timeout = self.poll, None
         if self.pause:
             self.pause = False
             poll, timeout = self.quiet_poll, OUTPUT_PAUSE_S * 1000
-        if self.kill_at is not None:
-            until_kill = max(0.0, self.kill_at - time.monotonic()) * 1000
-            timeout = until_kill if timeout is None else min(timeout, until_kill)
+        for at in (self.kill_at, self.say_at):
+            if at is not None:
+                until = max(0.0, at - time.monotonic()) * 1000
+                timeout = until if timeout is None else min(timeout, until)
         for fd, _ in poll.poll(timeout):
             if fd == self.wake_fd:
                 _empty(fd)
                 self._reap()
             elif fd == self.reader.fd:
                 self._obey()
+            elif fd == self.done_fd:
+                self._hear_end()
             else:
                 self._copy(fd)
+        if self.say_at is not None and time.monotonic() >= self.say_at:
+            self._say()
         if self.kill_at is not None and time.monotonic() >= self.kill_at:
             kernel.signal_all(kernel.descendants(os.getpid()), signal.SIGKILL)
             self.kill_at = time.monotonic() + KILL_REPEAT_S
@@ -156,6 +184,14 @@ class _Attempt:
         if frame[0]["op"] == "stop":
             self.stopped = True
             self._end(frame[0]["graceMs"] / 1000)
+
+    def _hear_end(self):
+        """The task is about to end, if it has not been stopped first, or ran another program."""
+        for poll in (self.poll, self.quiet_poll):
+            poll.unregister(self.done_fd)
+        code = os.read(self.done_fd, 1)
+        if code and not self.stopped and kernel.children() == [self.pid]:
+            self._report(code[0], 0)
 
     def _end(self, grace_s):
         if grace_s > 0:
@@ -188,13 +224,13 @@ class _Attempt:
             self.poll.unregister(fd)
 
     def _drain(self):
-        """Takes what is left in the pipes. Every writer is dead, so the end is there."""
+        """Takes what is left in the pipes. Nobody writes any more."""
         for fd, spool in self.spools.items():
-            while True:
-                data = os.read(fd, OUTPUT_READ_BYTES)
-                if not data:
-                    break
-                spool.write(data)
+            try:
+                while data := os.read(fd, OUTPUT_READ_BYTES):
+                    spool.write(data)
+            except BlockingIOError:
+                pass  # its writer is not gone yet
 
 
 class _Spool:

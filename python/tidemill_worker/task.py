@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 
 from tidemill_worker import component, kernel
 
@@ -32,13 +33,13 @@ if sys.platform == "linux":
     LIMITS_IN_FORCE.append("oom_score_adj=%d" % OOM_SCORE_ADJ)
 
 
-def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
+def wait_and_run(request_fd, output_fds, done_fd, monitor_pid):
     """Prepares all that is the same for every task, waits for the request, runs it. No return."""
     code = 1
     try:
         # Standard output still leads nowhere, so a rehearsal is not heard.
-        component.rehearse()
-        _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid)
+        component.get_ready()
+        _prepare((request_fd, done_fd), output_fds, monitor_pid)
         request = _read_request(request_fd)
         if request is None:
             os._exit(1)
@@ -47,6 +48,7 @@ def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
             code = _execute(request)
         else:
             code = component.run(request)
+            _announce_end(done_fd, code)
     except BaseException:
         # Ours, not the user's: they get it on their stderr all the same, for want of a better
         # place.
@@ -55,7 +57,21 @@ def wait_and_run(request_fd, stdout_fd, stderr_fd, monitor_pid):
         os._exit(code)
 
 
-def _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid):
+def _announce_end(done_fd, code):
+    """Tells the monitor how this process ends, a moment before it does.
+
+    The kernel takes a while to take its memory back, and nobody has to wait for that: what the task
+    had to say and to write is there. Not when something might be left that goes on.
+    """
+    if threading.active_count() > 1:
+        return
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        os.write(done_fd, bytes([code & 0xFF]))
+
+
+def _prepare(kept_fds, output_fds, monitor_pid):
     os.setsid()
     kernel.die_with_parent(monitor_pid)
     signal.set_wakeup_fd(-1)
@@ -67,9 +83,9 @@ def _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid):
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.dup2(stdout_fd, 1)
-    os.dup2(stderr_fd, 2)
-    _close_all_but(request_fd)
+    for number, output_fd in enumerate(output_fds, 1):
+        os.dup2(output_fd, number)
+    _close_all_but(kept_fds)
     os.umask(_UMASK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, _limits())
@@ -80,9 +96,12 @@ def _prepare(request_fd, stdout_fd, stderr_fd, monitor_pid):
         pass  # no such thing here, or a sandbox forbids it
 
 
-def _close_all_but(kept):
-    os.closerange(3, kept)
-    os.closerange(kept + 1, max(kept + 1, 1024))
+def _close_all_but(kept_fds):
+    start = 3
+    for kept in sorted(kept_fds):
+        os.closerange(start, kept)
+        start = kept + 1
+    os.closerange(start, max(start, 1024))
 
 
 def _read_request(fd):

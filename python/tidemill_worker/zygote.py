@@ -6,7 +6,6 @@ below: idle children are let go, running tasks are killed by their monitors.
 """
 
 import argparse
-import gc
 import importlib
 import json
 import os
@@ -264,9 +263,7 @@ def main():
     scratch = os.path.join(os.environ.get("HOME") or "/tmp", "rehearsal-%d" % os.getpid())
     if options.component:
         component.prepare_rehearsals(scratch)
-    component.baseline = frozenset(sys.modules)
-    gc.collect()
-    gc.freeze()
+    component.settle()
     _Zygote(options.ahead, event_fd).serve()
     shutil.rmtree(scratch, ignore_errors=True)
     # Closing the sockets by dying is what tells the monitors.

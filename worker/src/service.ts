@@ -104,6 +104,7 @@ export function createWorkerService(
           runId: attempt?.runId ?? "",
           taskId: attempt?.taskId ?? "",
           attempt: attemptNumber,
+          isBusy: () => attempts?.isBusy ?? false,
         }),
       send: (report) => stream.send(report),
       onFinished: measureAttempts(telemetry, () => attempts?.running ?? 0),

@@ -123,8 +123,7 @@ describe("the process runner", { timeout: 240_000 }, () => {
       ]),
     });
     assert.equal(output?.parameterValues?.Output, "six", stderr);
-    assert.match(remarks, /^installing packages: six$/m);
-    assert.match(remarks, /six==/);
+    assert.match(remarks, /six/);
   });
 
   it("makes an environment once for tasks that ask at the same time", async () => {

@@ -29,6 +29,9 @@ export interface AttemptsOptions {
 /** A task that is over before this is reported once, at its end, which says when it began. */
 const STARTED_REPORT_DELAY_MS = 20;
 
+/** Far more than it takes for the successor of a task to arrive here. */
+const QUIET_AFTER_MS = 75;
+
 interface Entry {
   ref: AttemptRef;
   readonly control: AttemptControl;
@@ -42,6 +45,7 @@ export class Attempts {
   readonly #entries = new Map<string, Entry>();
   /** Work on behalf of a run: its directories stay until that is done. */
   readonly #runWork = new Map<string, Set<Promise<void>>>();
+  #lastEndMs = Number.NEGATIVE_INFINITY;
   #wakeWhenSettled: (() => void) | undefined;
 
   constructor(options: AttemptsOptions) {
@@ -50,6 +54,12 @@ export class Attempts {
 
   get refs(): readonly AttemptRef[] {
     return [...this.#entries.values()].map(({ ref }) => ref);
+  }
+
+  /** Whether a task runs, or one ended a moment ago that another may be waiting for. */
+  get isBusy(): boolean {
+    const idleMs = this.#options.context.clock.monotonic() - this.#lastEndMs;
+    return idleMs < QUIET_AFTER_MS || this.running > 0;
   }
 
   get running(): number {
@@ -142,6 +152,7 @@ export class Attempts {
       const state = full === undefined ? AttemptState.LOST : AttemptState.FAILED;
       entry.finish = { state, error: { reason, message } };
     }
+    this.#lastEndMs = context.clock.monotonic();
     // The result first; its log's last bytes may follow.
     this.#options.send(finishedReport(entry.ref, entry.finish));
     const seconds = (context.clock.monotonic() - startedMs) / 1000;

@@ -117,8 +117,8 @@ async function execute(attempt: Attempt): Promise<Finish> {
     stdoutPath: join(directories.root, "stdout"),
     stderrPath: join(directories.root, "stderr"),
     env: start.env,
-    onStarted(limits) {
-      control.onStarted(limits, context.clock.now());
+    onStarted(limits, atMs) {
+      control.onStarted(limits, atMs);
       hooks.onStarted();
     },
   });

@@ -38,6 +38,7 @@ function shipperOf(directory: string) {
     attempt: 1,
     log: silentLogger,
     signal: new AbortController().signal,
+    isBusy: () => false,
   });
   return { shipper, texts, sealed };
 }

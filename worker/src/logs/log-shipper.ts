@@ -27,15 +27,24 @@ export interface LogShipperOptions {
   readonly log: Logger;
   /** Gives up when it aborts. */
   readonly signal: AbortSignal;
+  /** Whether tasks run that would have to share this machine with what a log costs. */
+  isBusy(): boolean;
 }
 
 const STREAMS = ["stdout", "stderr", "system"] as const;
 type Stream = (typeof STREAMS)[number];
 
+/** The output of a task that is over before this is sent at its end, and never watched. */
+const WATCH_DELAY_MS = 50;
 /** What comes within this time goes in one call: a short task's whole output does. */
 const COALESCE_MS = 50;
-/** Attempts that end within this time have their logs sealed together, which is cheaper. */
+/**
+ * Logs of attempts that have ended are shipped and sealed once no task runs, so that a chain of
+ * short tasks does not wait for the disk its logs are on; so often is that looked at.
+ */
 const SEAL_DELAY_MS = 100;
+/** A log is sealed so long after its attempt at the latest. Readers wait longer than that. */
+const SEAL_DELAY_MS_MAX = 1_000;
 const CHUNK_BYTES = 512 * 1024;
 /** User code may have put a pipe there, which would hold this process up. */
 const APPEND_WITHOUT_WAITING =
@@ -48,7 +57,8 @@ const RETRY = { initialMs: 100, maxMs: 5_000 };
  */
 export class LogShipper {
   readonly #options: LogShipperOptions;
-  readonly #watching: { close(): void };
+  readonly #watchTimer: NodeJS.Timeout;
+  #watching: { close(): void } | undefined;
   readonly #tails: ReadonlyMap<Stream, Tail>;
   #timer: NodeJS.Timeout | undefined;
   #hasChanged = false;
@@ -57,7 +67,7 @@ export class LogShipper {
   constructor(options: LogShipperOptions) {
     this.#options = options;
     this.#tails = new Map(STREAMS.map((stream) => [stream, new Tail(options, stream)]));
-    this.#watching = watchDirectory(options.directory, () => this.#pumpSoon());
+    this.#watchTimer = setTimeout(() => this.#watch(), WATCH_DELAY_MS);
   }
 
   /** A line of the worker's own for the reader of the log. A full disk costs the line alone. */
@@ -72,13 +82,26 @@ export class LogShipper {
 
   /** Sends what is left and seals. The task has ended, so the files have their final size. */
   async finish(): Promise<void> {
-    await wait(SEAL_DELAY_MS, this.#options.signal);
-    this.#watching.close();
+    clearTimeout(this.#watchTimer);
+    this.#watching?.close();
     this.#hasChanged = false;
     clearTimeout(this.#timer);
+    await this.#untilQuiet();
     await this.#pumping;
     await this.#pump();
     await Promise.all([...this.#tails.values()].map((tail) => tail.seal()));
+  }
+
+  #watch(): void {
+    this.#watching = watchDirectory(this.#options.directory, () => this.#pumpSoon());
+    this.#pumpSoon();
+  }
+
+  async #untilQuiet(): Promise<void> {
+    const { isBusy, signal } = this.#options;
+    for (let leftMs = SEAL_DELAY_MS_MAX; leftMs > 0; leftMs -= SEAL_DELAY_MS) {
+      if (!(await wait(SEAL_DELAY_MS, signal)) || !isBusy()) return;
+    }
   }
 
   #pumpSoon(): void {

@@ -45,8 +45,8 @@ export interface RunRequest {
   readonly stderrPath: string;
   /** What the user declared, nothing else. */
   readonly env: Readonly<Record<string, string>>;
-  /** User code is about to run, under these limits. */
-  onStarted(limits: readonly string[]): void;
+  /** User code runs since `atMs`, under these limits. */
+  onStarted(limits: readonly string[], atMs: number): void;
 }
 
 /** Ready to run once. */

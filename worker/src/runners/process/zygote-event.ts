@@ -1,7 +1,13 @@
 /** What a zygote and its monitors say, one JSON object a line. */
 export type ZygoteEvent =
   | { readonly event: "ready" }
-  | { readonly event: "started"; readonly id: string; readonly limits: readonly string[] }
+  | {
+      readonly event: "started";
+      readonly id: string;
+      /** Milliseconds since the epoch: it may be told of later, together with its end. */
+      readonly at: number;
+      readonly limits: readonly string[];
+    }
   | {
       readonly event: "exited";
       readonly id: string;

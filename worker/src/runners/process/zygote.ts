@@ -24,7 +24,7 @@ export interface ZygoteRequest {
   readonly stdoutPath: string;
   readonly stderrPath: string;
   readonly payload: object;
-  onStarted(limits: readonly string[]): void;
+  onStarted(limits: readonly string[], atMs: number): void;
 }
 
 interface Running {
@@ -143,7 +143,7 @@ export class Zygote {
         this.#settleReady.resolve();
         break;
       case "started":
-        this.#running.get(event.id)?.request.onStarted(event.limits);
+        this.#running.get(event.id)?.request.onStarted(event.limits, event.at);
         break;
       case "exited": {
         const { code, signal, stdout, stderr } = event;
