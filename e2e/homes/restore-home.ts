@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { databaseServices, homeLayout } from "@tidemill/mesh/home";
 import { installedPostgres } from "@tidemill/mesh/servers";
@@ -15,8 +15,7 @@ const PRIVATE = 0o700;
 export async function restoreHome(release: string, home: string): Promise<void> {
   const folder = join(homesDirectory, release);
   const layout = homeLayout(home);
-  chmodSync(home, PRIVATE);
-  for (const path of [layout.credentials, layout.postgres]) {
+  for (const path of [home, layout.credentials, layout.postgres]) {
     mkdirSync(path, { recursive: true, mode: PRIVATE });
   }
   cpSync(join(folder, ARTIFACTS), layout.artifacts, { recursive: true });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Ports, portsAt } from "@tidemill/config";
 import { waitForServing } from "@tidemill/rpc";
-import { tempDir, tools } from "@tidemill/testing";
+import { tempHome, tools, toolsDirectory } from "@tidemill/testing";
 import { freePortOffset } from "./free-port-offset.ts";
 import { tidemillBin } from "./root.ts";
 import {
@@ -70,7 +70,7 @@ export async function leaveSharedMesh(): Promise<void> {
 
 /** Starts a mesh and waits until it serves. It ends with the test's process. */
 export async function startTestMesh(options: TestMeshOptions = {}): Promise<TestMesh> {
-  const home = options.home ?? tempDir("home");
+  const home = options.home ?? tempHome();
   await lendTools(home);
   const portOffset = options.portOffset ?? (await freePortOffset());
   const mesh = attach({ ...options, home, portOffset });
@@ -86,8 +86,10 @@ export async function lendTools(home: string): Promise<void> {
   // By this a start knows that the directory is a home whose first start was cut short.
   mkdirSync(join(home, "credentials"), { recursive: true, mode: 0o700 });
   const homesOfTools = [dirname(kfpWheel), dirname(dirname(dirname(uv)))];
-  // A server found on PATH is no path at all.
-  if (natsServer.includes("/")) homesOfTools.push(dirname(dirname(dirname(natsServer))));
+  // One that was found on PATH is none of them, and will be found there again.
+  if (natsServer.startsWith(toolsDirectory())) {
+    homesOfTools.push(dirname(dirname(dirname(natsServer))));
+  }
   for (const path of homesOfTools) {
     if (!existsSync(join(lent, basename(path)))) symlinkSync(path, join(lent, basename(path)));
   }

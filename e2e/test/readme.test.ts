@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { eventually, tempDir } from "@tidemill/testing";
+import { eventually, tempHome } from "@tidemill/testing";
 import { findProcesses } from "../src/find-processes.ts";
 import { arePortsFree, freePortOffset } from "../src/free-port-offset.ts";
 import { root } from "../src/root.ts";
@@ -46,7 +46,7 @@ const moved = (text: string) =>
   text.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, (port) => String(Number(port) + offset));
 
 describe("every command block of the READMEs, as printed", () => {
-  const home = tempDir("readme");
+  const home = tempHome("readme");
   const env = { TIDEMILL_HOME: home };
   let started: ChildProcess;
   let output = "";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { tempDir } from "@tidemill/testing";
+import { tempDir, tempHome } from "@tidemill/testing";
 import { checkEvents } from "../chaos/check-events.ts";
 import { readRecord, releasedHomes } from "../homes/home-fixture.ts";
 import { restoreHome } from "../homes/restore-home.ts";
@@ -22,7 +22,7 @@ for (const release of releasedHomes()) {
     const within = (namespace: string) => ["--namespace", namespace];
     let mesh: TestMesh;
     before(async () => {
-      const home = tempDir("released-home");
+      const home = tempHome("released-home");
       await restoreHome(release, home);
       mesh = await startTestMesh({ home, env: keepForEver });
     });

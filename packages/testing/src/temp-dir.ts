@@ -17,6 +17,14 @@ export function tempDir(name = "test"): string {
   return path;
 }
 
+/**
+ * Where the home of a mesh may be made, which goes when this process ends. Root's Postgres cannot
+ * enter a home and keeps its data beside it: in a directory that goes with the home.
+ */
+export function tempHome(name = "home"): string {
+  return join(tempDir(name), "home");
+}
+
 function removeAll(): void {
   for (const path of created) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
