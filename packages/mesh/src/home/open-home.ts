@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, stat, statfs } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { messageOf, StateError } from "@tidemill/errors";
+import { FREE_MIB_MIN, freeMibAt } from "./free-space.ts";
 import { type HomeLayout, homeLayout } from "./home-layout.ts";
 import { probeDirectory } from "./probe-directory.ts";
 import { writeFileDurably } from "./write-file-durably.ts";
@@ -21,9 +22,6 @@ export interface OpenHomeOptions {
 }
 
 const PRIVATE = 0o700;
-const MIB = 1024 * 1024;
-/** Below this Postgres may not be able to write its log. */
-const FREE_MIB_MIN = 256;
 const layoutMigrations: readonly LayoutMigration[] = [];
 
 /**
@@ -141,8 +139,7 @@ function requireReadable(
 }
 
 async function requireSpace(root: string): Promise<void> {
-  const { bavail, bsize } = await statfs(root);
-  const freeMib = Math.floor((bavail * bsize) / MIB);
+  const freeMib = await freeMibAt(root);
   if (freeMib >= FREE_MIB_MIN) return;
   throw new StateError(
     "DISK_FULL",

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { stat, statfs } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { portsAt } from "@tidemill/config";
 import { messageOf } from "@tidemill/errors";
+import { FREE_MIB_MIN, freeMibAt } from "../home/free-space.ts";
 import { homeLayout } from "../home/home-layout.ts";
 import { readVersion } from "../home/open-home.ts";
 import { findPostgresDirectory } from "../home/postgres-site.ts";
@@ -27,7 +28,7 @@ export interface DoctorOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const GIB = 1024 ** 3;
+const MIB_OF_GIB = 1024;
 const FREE_GIB_GOOD = 2;
 
 /** Looks at everything that a start needs, changes nothing, and never throws. */
@@ -90,10 +91,13 @@ async function examineDatabase({ home }: DoctorOptions): Promise<Omit<Finding, "
 async function examineDisk({ home }: DoctorOptions): Promise<Omit<Finding, "check">> {
   let existing = home;
   while (!existsSync(existing)) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
-  const freeGib = (bavail * bsize) / GIB;
-  const message = `${freeGib.toFixed(1)} GiB free`;
-  return freeGib >= FREE_GIB_GOOD
+  const freeMib = await freeMibAt(existing);
+  if (freeMib < FREE_MIB_MIN) {
+    const message = `${freeMib} MiB free on the disk of ${existing}, a start needs ${FREE_MIB_MIN}: make room on it`;
+    return { outcome: "bad", message };
+  }
+  const message = `${(freeMib / MIB_OF_GIB).toFixed(1)} GiB free`;
+  return freeMib >= FREE_GIB_GOOD * MIB_OF_GIB
     ? good(message)
     : { outcome: "notice", message: `${message}: environments and artifacts may soon need more` };
 }
