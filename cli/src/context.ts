@@ -15,6 +15,8 @@ export interface CommandContext {
   readonly cwd: string;
   address(): Promise<MeshAddress>;
   now(): number;
+  /** Standard input to its end. */
+  readStdin(): Promise<Uint8Array>;
   /** Aborts with the first Ctrl-C. */
   readonly signal: AbortSignal;
 }

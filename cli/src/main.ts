@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
 import type { CommandContext } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { terminalOf } from "./output/terminal.ts";
@@ -14,10 +15,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     interrupt.abort();
   });
 }
-/** Whoever reads the output has seen enough (`tidemill run list | head`). */
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? exitCodes.ok : exitCodes.failed);
-});
+/** A terminal that goes away says so more than once, and takes what is still written no more. */
+process.on("SIGHUP", () => interrupt.abort());
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EIO") interrupt.abort();
+    // Whoever reads the output has seen enough (`tidemill run list | head`).
+    else process.exit(error.code === "EPIPE" ? exitCodes.ok : exitCodes.failed);
+  });
+}
 
 function contextOf(options: GlobalOptions): CommandContext {
   const env = process.env;
@@ -38,6 +44,7 @@ function contextOf(options: GlobalOptions): CommandContext {
     portOffset: options.portOffset,
     cwd: process.cwd(),
     now: () => Date.now(),
+    readStdin: () => buffer(process.stdin),
     signal: interrupt.signal,
     async address() {
       const { findMeshAddress } = await import("./mesh-client/mesh-address.ts");

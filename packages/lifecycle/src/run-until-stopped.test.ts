@@ -35,6 +35,16 @@ describe("a service that runs until it is stopped", () => {
     assert.equal(output(), "started\nSIGTERM\nstopped\n");
   });
 
+  it("is stopped in order by a terminal that goes away, however often it says so", async () => {
+    const { child, printed, output } = run('print("started");');
+    await printed();
+    const exit = once(child, "close");
+    child.kill("SIGHUP");
+    child.kill("SIGHUP");
+    assert.deepEqual(await exit, [0, null]);
+    assert.equal(output(), "started\nSIGHUP\nstopped\n");
+  });
+
   it("just ends when the signal comes while it is starting", async () => {
     const { child, printed, output } = run('print("starting"); await new Promise(() => {});');
     await printed();

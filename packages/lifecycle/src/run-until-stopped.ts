@@ -2,7 +2,7 @@ import type { Service } from "./service.ts";
 import { stopSignal } from "./signals.ts";
 
 /**
- * Starts a service, waits for SIGTERM or SIGINT, and stops it. A signal that comes before it has
+ * Starts a service, waits for a signal to stop, and stops it. A signal that comes before it has
  * started ends the process at once, with 0: nothing was promised to anybody yet.
  */
 export async function runUntilStopped(

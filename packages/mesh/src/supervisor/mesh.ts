@@ -37,7 +37,7 @@ const startOrder: readonly (readonly ProcessName[])[] = [
 ];
 
 /** Tasks first, the truth last. */
-const stopOrder: readonly ProcessName[] = [
+export const stopOrder: readonly ProcessName[] = [
   "worker",
   "orchestrator",
   "artifacts",
