@@ -41,7 +41,26 @@ describe("the command line", () => {
     });
   }
 
+  for (const [words, shows] of [
+    [["--version"], /^\d+\.\d+\.\d+\n$/],
+    [["-V"], /^\d+\.\d+\.\d+\n$/],
+    [["--help"], /-V, --version/],
+    [["help"], /Commands:\n {2}up/],
+    [["help", "run", "submit"], /Usage: tidemill run submit /],
+    [["help", "run"], /Usage: tidemill run /],
+  ] as const) {
+    it(`${words.join(" ")} shows it and ends with 0`, async () => {
+      const exits: number[] = [];
+      const written: string[] = [];
+      await programFor(exits, written).parseAsync(["node", "tidemill", ...words]);
+      assert.deepEqual(exits, [exitCodes.ok]);
+      assert.match(written.join(""), shows);
+    });
+  }
+
   for (const words of [
+    ["help", "run", "nonsense"],
+    ["help", "nonsense"],
     ["runs"],
     ["run", "get"],
     ["run", "list", "--limit", "-1"],

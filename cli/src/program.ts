@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addArtifactCommands } from "./commands/artifact.ts";
 import { addEnvCommands } from "./commands/env.ts";
@@ -76,15 +77,44 @@ export function createProgram(
 function endInsteadOfExiting(program: Command, exit: (code: ExitCode) => void): void {
   const parse = program.parseAsync.bind(program);
   for (const command of allCommands(program)) command.exitOverride();
-  program.parseAsync = async (...input) => {
+  program.parseAsync = async (words = process.argv) => {
     try {
-      return await parse(...input);
+      return await parse(rewritten(program, words));
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
       return program;
     }
   };
+}
+
+/**
+ * `help run submit` is `run submit --help`. The version of the program is asked for where no
+ * command stands: some commands have a `--version` of their own.
+ */
+function rewritten(program: Command, argv: readonly string[]): readonly string[] {
+  const [node = "", script = "", first, ...rest] = argv;
+  if (first === "help") {
+    const known = isCommand(program, rest);
+    return [node, script, ...rest, ...(known ? ["--help"] : [])];
+  }
+  const names = new Set(program.commands.map((command) => command.name()));
+  if (!argv.some((word) => names.has(word))) program.version(ownVersion(), "-V, --version");
+  return argv;
+}
+
+/** Whether words lead from command to command; none lead to the program itself. */
+function isCommand(command: Command, [word, ...rest]: readonly string[]): boolean {
+  if (word === undefined) return true;
+  const child = command.commands.find((candidate) => candidate.name() === word);
+  return child !== undefined && isCommand(child, rest);
+}
+
+function ownVersion(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+  );
+  return version;
 }
 
 function allCommands(command: Command): Command[] {

@@ -8,6 +8,7 @@ export interface ArtifactListOptions {
 
 export interface ArtifactGetOptions {
   readonly output?: string;
+  readonly force?: boolean;
 }
 
 const LIST_LIMIT = 20;
@@ -32,8 +33,9 @@ export function addArtifactCommands({ program, run }: ProgramParts): void {
   group
     .command("get")
     .description("one artifact: its record, or with --output its files")
-    .argument("<artifact>", "id of the artifact")
-    .option("-o, --output <path>", "write its file, or its directory, there")
+    .argument("<artifact>", "id of the artifact, or with --output the digest of any blob")
+    .option("-o, --output <path>", "write its file, or its directory, there; - is standard output")
+    .option("--force", "write over files that are there")
     .addHelpText("after", "\nExample:\n  $ npx tidemill artifact get <id> --output model.pickle")
     .action((id: string, options: ArtifactGetOptions) =>
       run(async (context) => {

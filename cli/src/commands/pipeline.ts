@@ -20,7 +20,7 @@ export function addPipelineCommands({ program, run }: ProgramParts): void {
   group
     .command("upload")
     .description("keep a compiled pipeline; a name that is there gets a new version")
-    .argument("<file>", "IR YAML or JSON, as the KFP compiler writes it")
+    .argument("<file>", "IR YAML or JSON, as the KFP compiler writes it; - is standard input")
     .option("--name <name>", "name of the pipeline (that inside the file)")
     .option("--version <name>", "name of the version (v1, v2 and so on)")
     .option("--description <text>", "what it is for")
@@ -60,7 +60,7 @@ export function addPipelineCommands({ program, run }: ProgramParts): void {
   group
     .command("validate")
     .description("say what is wrong with a compiled pipeline, without keeping it")
-    .argument("<file>", "IR YAML or JSON")
+    .argument("<file>", "IR YAML or JSON; - is standard input")
     .addHelpText("after", "\nExample:\n  $ npx tidemill pipeline validate pipeline.yaml")
     .action((file: string) =>
       run(async (context) => {

@@ -32,7 +32,7 @@ export function addRunCommands({ program, run }: ProgramParts): void {
   group
     .command("submit")
     .description("start a run of a compiled pipeline")
-    .argument("[file]", "IR YAML or JSON, as the KFP compiler writes it")
+    .argument("[file]", "IR YAML or JSON, as the KFP compiler writes it; - is standard input")
     .option("--pipeline <name>", "an uploaded pipeline instead of a file: its newest version")
     .option("--version <name>", "that version of it")
     .option("--name <name>", "what to call the run")

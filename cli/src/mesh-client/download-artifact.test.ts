@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,11 +11,12 @@ import {
   type GetTreeRequestSchema,
   GetTreeResponseSchema,
 } from "@tidemill/proto/tidemill/artifacts/v1/artifact_service_pb.ts";
-import { downloadArtifact } from "./download-artifact.ts";
+import { downloadArtifact, streamArtifact } from "./download-artifact.ts";
 
 const tree = create(ArtifactSchema, { content: { case: "treeDigest", value: "t" } });
 const blob = create(ArtifactSchema, { content: { case: "blobDigest", value: "b" } });
 const servers: Server[] = [];
+const to = (path: string, force = false) => ({ path, force });
 
 /** An artifact service with trees of two pages, a file on each. */
 async function sourceOf(listener: RequestListener) {
@@ -49,7 +50,7 @@ describe("the download of an artifact", () => {
       response.end(`${request.headers["x-tidemill-namespace"]} ${request.url}`);
     });
     const target = join(directory, "tree");
-    await downloadArtifact(source, tree, target);
+    await downloadArtifact(source, tree, to(target));
     assert.equal(readFileSync(join(target, "one"), "utf8"), "team /v1/blobs/1");
     assert.equal(readFileSync(join(target, "deep/two"), "utf8"), "team /v1/blobs/2");
     assert.equal(statSync(join(target, "deep/two")).mode & 0o111, 0o111);
@@ -62,12 +63,36 @@ describe("the download of an artifact", () => {
       setImmediate(() => response.destroy());
     });
     const target = join(directory, "file");
-    await assert.rejects(downloadArtifact(source, blob, target), { name: "UnavailableError" });
+    await assert.rejects(downloadArtifact(source, blob, to(target)), { name: "UnavailableError" });
     assert.equal(existsSync(target), false);
+  });
+
+  it("writes over a file that is there only when told to", async () => {
+    const source = await sourceOf((_request, response) => response.end("new"));
+    const target = join(directory, "kept");
+    writeFileSync(target, "old");
+    await assert.rejects(downloadArtifact(source, blob, to(target)), /kept is there already/);
+    assert.equal(readFileSync(target, "utf8"), "old");
+    await downloadArtifact(source, blob, to(target, true));
+    assert.equal(readFileSync(target, "utf8"), "new");
+  });
+
+  it("hands on the bytes of one file, and refuses a directory", async () => {
+    const source = await sourceOf((_request, response) => response.end("whole"));
+    const chunks: Uint8Array[] = [];
+    await streamArtifact(source, blob, async (bytes) => void chunks.push(bytes));
+    assert.equal(Buffer.concat(chunks).toString(), "whole");
+    await assert.rejects(
+      streamArtifact(source, tree, async () => assert.fail("nothing is written")),
+      /is a directory: standard output takes one file/,
+    );
   });
 
   it("names a file that cannot be written", async () => {
     const source = await sourceOf((_request, response) => response.end("whole"));
-    await assert.rejects(downloadArtifact(source, blob, directory), /cannot write .*EISDIR/);
+    await assert.rejects(
+      downloadArtifact(source, blob, to(directory, true)),
+      /cannot write .*EISDIR/,
+    );
   });
 });

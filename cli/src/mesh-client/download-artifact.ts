@@ -13,15 +13,24 @@ export interface ArtifactSource extends BlobPlace {
   readonly client: Pick<Client<typeof ArtifactService>, "getTree">;
 }
 
-/** Writes what an artifact holds to `target`: a file, or a directory with every file of a tree. */
+export interface DownloadTarget {
+  readonly path: string;
+  /** Whether a file that is there is written over. */
+  readonly force: boolean;
+}
+
+export type ArtifactContent = Pick<Artifact, "id" | "content"> &
+  Partial<Pick<Artifact, "sizeBytes">>;
+
+/** Writes what an artifact holds: a file, or a directory with every file of a tree. */
 export async function downloadArtifact(
   source: ArtifactSource,
-  artifact: Artifact,
-  target: string,
+  artifact: ArtifactContent,
+  target: DownloadTarget,
 ): Promise<void> {
   switch (artifact.content.case) {
     case "blobDigest":
-      return writeBlob(source, artifact.content.value, target, false);
+      return writeBlob(source, artifact.content.value, target, { executable: false });
     case "treeDigest":
       return writeTree(source, artifact.content.value, target);
     default:
@@ -29,18 +38,36 @@ export async function downloadArtifact(
   }
 }
 
-async function writeTree(source: ArtifactSource, digest: string, target: string): Promise<void> {
+/** Hands the bytes of an artifact that is one file to `write`, piece by piece. */
+export async function streamArtifact(
+  source: BlobPlace,
+  artifact: ArtifactContent,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const { content, id } = artifact;
+  if (content.case !== "blobDigest") {
+    const what = content.case === "treeDigest" ? "is a directory" : "has no bytes";
+    throw usageError(`artifact "${id}" ${what}: standard output takes one file`);
+  }
+  for await (const chunk of await getBlob(source, content.value)) await write(chunk);
+}
+
+async function writeTree(
+  source: ArtifactSource,
+  digest: string,
+  { path: directory, force }: DownloadTarget,
+): Promise<void> {
   const { client, namespace } = source;
   let pageToken = "";
   do {
     const { tree, nextPageToken } = await client.getTree({ namespace, digest, pageToken });
     for (const file of tree?.files ?? []) {
-      const path = join(target, file.path);
+      const path = join(directory, file.path);
       // The service refuses such paths; what is written to this machine is checked here again.
-      if (!path.startsWith(`${target}${sep}`)) {
-        throw new IntegrityError("TREE_PATH", `"${file.path}" leads out of ${target}`);
+      if (!path.startsWith(`${directory}${sep}`)) {
+        throw new IntegrityError("TREE_PATH", `"${file.path}" leads out of ${directory}`);
       }
-      await writeBlob(source, file.blobDigest, path, file.executable);
+      await writeBlob(source, file.blobDigest, { path, force }, file);
     }
     pageToken = nextPageToken;
   } while (pageToken !== "");
@@ -50,8 +77,8 @@ async function writeTree(source: ArtifactSource, digest: string, target: string)
 async function writeBlob(
   source: BlobPlace,
   digest: string,
-  path: string,
-  executable: boolean,
+  { path, force }: DownloadTarget,
+  { executable }: { readonly executable: boolean },
 ): Promise<void> {
   const bytes = await getBlob(source, digest);
   let broken: "download" | "disk" | undefined;
@@ -59,14 +86,22 @@ async function writeBlob(
   bytes.once("error", () => (broken ??= "download"));
   try {
     await mkdir(dirname(path), { recursive: true });
-    const file = createWriteStream(path, { mode: executable ? 0o755 : 0o644 });
+    const flags = force ? "w" : "wx";
+    const file = createWriteStream(path, { flags, mode: executable ? 0o755 : 0o644 });
     file.once("error", () => (broken ??= "disk"));
     await pipeline(bytes, file);
   } catch (cause) {
     bytes.destroy();
+    if (broken === "disk" && isThere(cause)) {
+      throw usageError(`${path} is there already: --force writes over it`);
+    }
     if (broken !== "download") throw usageError(`cannot write ${path}: ${messageOf(cause)}`);
     await rm(path, { force: true });
     const message = `the download of ${path} broke off: ${messageOf(cause)}`;
     throw new UnavailableError("artifacts", message, { cause });
   }
+}
+
+function isThere(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EEXIST";
 }

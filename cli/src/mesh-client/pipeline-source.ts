@@ -27,9 +27,13 @@ export interface ReadPipeline {
   readonly sizeBytes: number;
 }
 
-/** A compiled pipeline as the requests take it. */
-export async function readSource(context: CommandContext, file: string): Promise<ReadPipeline> {
-  const spec = await readSpec(resolve(context.cwd, file), file);
+/** A compiled pipeline as the requests take it; `-` is standard input. */
+export async function readSource(
+  context: Pick<CommandContext, "cwd" | "namespace" | "readStdin" | "address">,
+  file: string,
+): Promise<ReadPipeline> {
+  const spec =
+    file === "-" ? await context.readStdin() : await readSpec(resolve(context.cwd, file), file);
   const sizeBytes = spec.byteLength;
   if (sizeBytes <= INLINE_BYTES_MAX) {
     return { source: { source: { case: "spec", value: spec } }, sizeBytes };
