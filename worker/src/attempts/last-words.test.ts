@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { lastWords } from "./last-words.ts";
 
 const TRACEBACK = `Traceback (most recent call last):
-  File "/work/ephemeral_component.py", line 9, in step
+  File "/app/ephemeral_component.py", line 9, in step
     check(table)
     ~~~~~^^^^^^^
 `;

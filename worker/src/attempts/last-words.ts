@@ -22,7 +22,7 @@ export function lastWords(stderr: string): string {
   return `${exception.text.slice(0, SHOWN_CHARS - end.length)}${end}`;
 }
 
-/** The exception that the last traceback is of, and the line that its description so far ends in. */
+/** The exception that the last traceback is of, and the line that what is said of it ends in. */
 function exceptionIn(
   lines: readonly string[],
   last: number,

@@ -12,7 +12,8 @@ export interface FileLockOptions {
 
 /**
  * Runs `action` while a lock on `path` is held, across processes. A small Python process holds it:
- * the kernel lets go of the lock when that process, or this one, is killed. The file goes with the lock.
+ * the kernel lets go of the lock when that process, or this one, is killed. The file goes with the
+ * lock.
  */
 export async function withFileLock<T>(
   python: string,
