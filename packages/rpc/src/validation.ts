@@ -1,6 +1,6 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
-import { createValidator } from "@bufbuild/protovalidate";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { InvalidError } from "@tidemill/errors";
 import { isSurelyValid } from "./surely-valid.ts";
 
@@ -20,6 +20,13 @@ const validator = createValidator({ regexMatch: matches });
 /** Violations named in one error; the caller mends those first. */
 const VIOLATIONS_MAX = 20;
 
+/** What is wrong with a oneof is no help without the fields that it consists of. */
+function describe({ field, message }: Violation): string {
+  const last = field.at(-1);
+  if (last?.kind !== "oneof") return message;
+  return `${message}: ${last.fields.map(({ name }) => name).join(", ")}`;
+}
+
 /**
  * Holds a message against the rules in its .proto. Throws InvalidError INVALID_REQUEST naming each
  * field, or the validator's own error when a rule itself is broken.
@@ -31,7 +38,7 @@ export function requireValid(schema: DescMessage, message: Message): void {
   if (result.kind === "error") throw result.error;
   const violations = result.violations.slice(0, VIOLATIONS_MAX).map((violation) => ({
     field: pathToString(violation.field),
-    description: violation.message,
+    description: describe(violation),
   }));
   const summary = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
   throw new InvalidError("INVALID_REQUEST", summary, violations);
