@@ -163,6 +163,19 @@ describe("a value that a component returned", () => {
     }
   });
 
+  it("is quoted once in the message, and a number that is none not at all", () => {
+    for (const [text, returned] of [
+      ["NaN", "NaN"],
+      ["-Infinity", "-Infinity"],
+      ['"much"', '"much"'],
+      ["[1]", "[1]"],
+    ] as const) {
+      assert.throws(() => checkParameterValue("x", "NUMBER_DOUBLE", parseLossless(text)), {
+        message: `output parameter "x" must be a NUMBER_DOUBLE: the component returned ${returned}`,
+      });
+    }
+  });
+
   it("may be a bool where an int is declared, as in Python", () => {
     assert.equal(checkParameterValue("x", "NUMBER_INTEGER", true), "1");
   });

@@ -3,6 +3,7 @@ import { isObject, type LosslessValue, NumberText, parseLossless } from "./lossl
 
 const TRUE_TEXTS: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);
 const FALSE_TEXTS: ReadonlySet<string> = new Set(["0", "f", "F", "FALSE", "false", "False"]);
+const NOT_FINITE: ReadonlySet<string> = new Set(["NaN", "Infinity", "-Infinity"]);
 const SHOWN_CHARS_MAX = 100;
 
 /**
@@ -40,7 +41,7 @@ export function checkParameterValue(name: string, type: string, value: LosslessV
   // In Python a bool is an int, so a function that says int may return one.
   if (isNumber && typeof value === "boolean") return value ? "1" : "0";
   if (fits(type, value)) return JSON.stringify(value);
-  throw invalid(name, type, `the component returned ${shown(JSON.stringify(value))}`);
+  throw invalid(name, type, `the component returned ${describe(value)}`);
 }
 
 function fits(type: string, value: LosslessValue): boolean {
@@ -78,6 +79,12 @@ function tryParse(text: string): LosslessValue | undefined {
 function shown(text: string): string {
   const cut = text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text;
   return JSON.stringify(cut);
+}
+
+/** As JSON, but what JSON has no number for: that came as a string of its name. */
+function describe(value: LosslessValue): string {
+  const json = typeof value === "string" && NOT_FINITE.has(value) ? value : JSON.stringify(value);
+  return json.length > SHOWN_CHARS_MAX ? `${json.slice(0, SHOWN_CHARS_MAX)}...` : json;
 }
 
 function invalid(name: string, type: string, found: string): StateError {
