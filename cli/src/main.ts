@@ -15,6 +15,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     interrupt.abort();
   });
 }
+/** What started this process was interrupted, or is gone: nobody would ever end it. */
+for (const event of ["message", "disconnect"] as const) {
+  process.on(event, () => interrupt.abort());
+}
+process.channel?.unref();
 /** A terminal that goes away says so more than once, and takes what is still written no more. */
 process.on("SIGHUP", () => interrupt.abort());
 for (const stream of [process.stdout, process.stderr]) {

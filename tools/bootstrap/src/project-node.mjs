@@ -23,22 +23,26 @@ export function projectNode() {
 }
 
 /**
- * Runs a Node to its end and returns the exit code. A Ctrl-C reaches the child by the terminal;
- * other signals are passed on.
+ * Runs a Node to its end and returns the exit code. Signals are passed on, a Ctrl-C as a message:
+ * the terminal has told the child already, and a second signal would end it in disorder. That this
+ * process is gone, even by SIGKILL, the child learns by the end of its channel.
  * @param {string} node
  * @param {readonly string[]} args
  * @returns {Promise<number>}
  */
 export function runOn(node, args) {
   const child = spawn(node, args, {
-    stdio: "inherit",
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: {
       ...process.env,
       NODE_COMPILE_CACHE:
         process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules", ".cache", "compile"),
     },
   });
-  process.on("SIGINT", () => {});
+  process.on("SIGINT", () => {
+    // One that has just ended is told nothing any more.
+    child.send("interrupt", () => {});
+  });
   for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"])) {
     process.on(signal, () => child.kill(signal));
   }
