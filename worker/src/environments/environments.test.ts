@@ -9,7 +9,6 @@ import { chooseInterpreter, isOfVersion } from "./choose-interpreter.ts";
 import { environmentSpec } from "./environment-spec.ts";
 import { Environments } from "./environments.ts";
 import { withFileLock } from "./file-lock.ts";
-import { meaningOf } from "./image-table.ts";
 import { installsKfp, noInstall, parseInstallScript } from "./install-script.ts";
 import { installerSettings, parsePipConfig, pipVariables } from "./pip-settings.ts";
 
@@ -70,26 +69,6 @@ describe("the install script of the KFP SDK", () => {
     it(`leaves alone what it does not know: ${script}`, () => {
       assert.equal(parseInstallScript(script), undefined);
     });
-  }
-});
-
-describe("the image table", () => {
-  const cases: readonly [string, ReturnType<typeof meaningOf>][] = [
-    ["python:3.9-slim-buster", { kind: "python", version: "3.9" }],
-    ["docker.io/library/python:3.12.4-alpine", { kind: "python", version: "3.12" }],
-    ["python@sha256:00", { kind: "python", version: undefined }],
-    ["python:latest", { kind: "python", version: undefined }],
-    ["registry.access.redhat.com/ubi9/python-311:latest", { kind: "python", version: "3.11" }],
-    ["ubi9/python-39", { kind: "python", version: "3.9" }],
-    ["alpine", { kind: "tools" }],
-    ["library/busybox:1.36", { kind: "tools" }],
-    ["debian:bookworm-slim", { kind: "tools" }],
-    ["localhost:5000/python:3.11", { kind: "unknown" }],
-    ["gcr.io/my-image", { kind: "unknown" }],
-    ["", { kind: "unknown" }],
-  ];
-  for (const [image, meaning] of cases) {
-    it(`knows "${image}" as ${meaning.kind}`, () => assert.deepEqual(meaningOf(image), meaning));
   }
 });
 

@@ -33,6 +33,10 @@ export function checkExecutors(
 }
 
 function checkExecutor(scope: ExecutorScope, executor: Executor, path: PathSegments): void {
+  if (executor.command.length === 0 && executor.args.length === 0) {
+    const feature = "the entrypoint of its image, as it has no command of its own";
+    scope.reading.unsupported.push({ path, feature });
+  }
   for (const [index, text] of executor.command.entries()) {
     checkArgument(scope, text, [...path, "command", index]);
   }

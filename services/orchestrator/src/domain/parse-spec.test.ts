@@ -405,6 +405,12 @@ const refused: readonly { name: string; document: object; feature: RegExp; field
     feature: /Vertex AI/,
     field: /args\[0\]/,
   },
+  {
+    name: "a container without a command",
+    document: changed(CONTAINER, { image: "hello-world" }),
+    feature: /entrypoint of its image/,
+    field: /executors\.exec-step\.container/,
+  },
 ];
 
 const foreign: readonly { name: string; documents: unknown[]; reason: string; says: RegExp }[] = [

@@ -74,7 +74,9 @@ function withArguments(
           },
         },
       },
-      executors: { "exec-use": { container: { image: "alpine", args, ...container } } },
+      executors: {
+        "exec-use": { container: { image: "alpine", command: ["echo"], args, ...container } },
+      },
     }),
     { text: "hi", list: [1, "b"], ...given },
   );

@@ -263,6 +263,7 @@ describe("step", () => {
         "exec-sized": {
           container: {
             image: "alpine",
+            command: ["echo"],
             resources: { resourceCpuRequest: "{{$.inputs.parameters['cpu']}}" },
           },
         },

@@ -10,6 +10,7 @@ import { bind, callerKey, idempotencyOf, type ServiceBinding } from "@tidemill/r
 import { SPEC_UPLOAD_BYTES_MAX } from "../domain/limits.ts";
 import type { Plan } from "../domain/plan.ts";
 import { countTasks } from "../operations/count-tasks.ts";
+import { foreseeWarnings } from "../operations/foresee-warnings.ts";
 import type { OperationContext } from "../operations/operation-context.ts";
 import { planOf, readKeptSpec, readSource } from "../operations/read-source.ts";
 import { uploadPipeline } from "../operations/upload-pipeline.ts";
@@ -105,7 +106,7 @@ export function pipelineHandlers(ctx: OperationContext): ServiceBinding {
         pipelineName: source.pipelineName,
         parameters: parametersOf(plan),
         tasks: countTasks(plan),
-        warnings: [...source.warnings],
+        warnings: [...source.warnings, ...foreseeWarnings(source.spec)],
       };
     },
   };

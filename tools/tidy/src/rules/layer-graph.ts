@@ -5,6 +5,7 @@ import { importsOf, resolveRelative } from "../syntax.ts";
 /** What may import what. Tests may import `testing` besides. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/errors": [],
+  "packages/images": [],
   "packages/lifecycle": [],
   "packages/proto": [],
   "packages/config": ["errors"],
@@ -24,8 +25,18 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "rpc",
     "telemetry",
   ],
-  services: ["config", "errors", "eventing", "lifecycle", "postgres", "proto", "rpc", "telemetry"],
-  worker: ["config", "errors", "lifecycle", "proto", "rpc", "telemetry"],
+  services: [
+    "config",
+    "errors",
+    "eventing",
+    "images",
+    "lifecycle",
+    "postgres",
+    "proto",
+    "rpc",
+    "telemetry",
+  ],
+  worker: ["config", "errors", "images", "lifecycle", "proto", "rpc", "telemetry"],
   cli: ["config", "errors", "lifecycle", "mesh", "proto", "rpc"],
   // The orchestrator's own check of its tables (`@tidemill/orchestrator/testing`) is no client's.
   e2e: [

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { StateError } from "@tidemill/errors";
+import { type ImageMeaning, meaningOf } from "@tidemill/images";
 import type { Logger } from "@tidemill/telemetry";
 import type { Environment } from "../../environments/built-environments.ts";
 import {
@@ -9,7 +10,6 @@ import {
   isOfVersion,
 } from "../../environments/choose-interpreter.ts";
 import type { Environments } from "../../environments/environments.ts";
-import { type ImageMeaning, meaningOf } from "../../environments/image-table.ts";
 import { noInstall } from "../../environments/install-script.ts";
 import type { PreparedTask, PrepareRequest, Runner, RunRequest, TaskEnd } from "../runner.ts";
 import { requireStartable } from "./argument-limits.ts";

@@ -458,6 +458,8 @@ export type ValidatePipelineResponse = Message<"tidemill.orchestrator.v1.Validat
   tasks: number;
 
   /**
+   * Also what a worker will say of the tasks, as far as that is known without one.
+   *
    * @generated from field: repeated tidemill.orchestrator.v1.Warning warnings = 4;
    */
   warnings: Warning[];

@@ -1,0 +1,1 @@
+export { type ImageMeaning, meaningOf } from "./image-table.ts";
