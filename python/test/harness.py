@@ -39,10 +39,11 @@ class Zygote:
         self.process.stdin.write(line + b"\n" + data)
         self.process.stdin.flush()
 
-    def execute(self, attempt_id, argv, env=None):
-        self.run(attempt_id, {"mode": "exec", "argv": argv, "env": env or {"PATH": os.environ["PATH"]}})
+    def execute(self, attempt_id, argv, env=None, **limits):
+        env = env or {"PATH": os.environ["PATH"]}
+        self.run(attempt_id, {"mode": "exec", "argv": argv, "env": env}, **limits)
 
-    def run(self, attempt_id, payload):
+    def run(self, attempt_id, payload, **limits):
         cwd = os.path.join(self.home, attempt_id)
         os.makedirs(cwd)
         header = {
@@ -50,6 +51,7 @@ class Zygote:
             "id": attempt_id,
             "stdout": cwd + ".stdout",
             "stderr": cwd + ".stderr",
+            **limits,
         }
         self.send(header, {"cwd": cwd, **payload})
 

@@ -53,6 +53,33 @@ class Commands(unittest.TestCase):
         exited = self.execute("kill -SEGV $$")
         self.assertEqual((exited["signal"], exited["code"]), (signal.SIGSEGV, 128 + signal.SIGSEGV))
 
+    @unittest.skipUnless(sys.platform == "linux", "only Linux tells what a process shares")
+    def test_ends_a_task_that_uses_more_memory_than_it_may(self):
+        script = "import time; kept = bytearray(%d); print('has it', flush=True); time.sleep(600)"
+        argv = [sys.executable, "-S", "-c", script % (96 << 20)]
+        self.zygote.execute("a1", argv, memory=64 << 20)
+        exited = self.zygote.wait("exited", "a1")
+        self.assertEqual(exited["signal"], signal.SIGKILL)
+        self.assertGreater(exited["memory"], 96 << 20)
+        self.assertIn("memory=%d" % (64 << 20), self.zygote.wait("started", "a1")["limits"])
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux tells what a process shares")
+    def test_counts_the_memory_of_all_its_processes_and_what_they_share_once(self):
+        script = """
+import os, time
+kept = bytearray(60 << 20)
+children = [os.fork() for _ in range(2)]
+if 0 in children:
+    own = bytearray(int(os.environ["OWN"]) << 20)
+time.sleep(float(os.environ["SECONDS"]))
+"""
+        for attempt_id, own, seconds in (("shared", 1, 1), ("own", 60, 600)):
+            env = {"PATH": os.environ["PATH"], "OWN": str(own), "SECONDS": str(seconds)}
+            argv = [sys.executable, "-S", "-c", script]
+            self.zygote.execute(attempt_id, argv, env, memory=120 << 20)
+            exited = self.zygote.wait("exited", attempt_id)
+            self.assertEqual(exited["memory"] > 0, attempt_id == "own", exited)
+
     def test_says_that_a_command_is_not_there(self):
         self.zygote.execute("a1", ["no-such-command"])
         self.assertEqual(self.zygote.wait("exited", "a1")["code"], 127)

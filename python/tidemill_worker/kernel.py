@@ -117,6 +117,34 @@ def _parents():
     return pairs
 
 
+def memory_used(pids, limit):
+    """Bytes that processes hold together. What they share counts once where it matters: when the
+    quick sum is over `limit`. Pages of files, which the kernel may drop, do not count then either.
+    """
+    quick = sum(_resident(pid) for pid in pids)
+    return quick if quick <= limit else sum(_own_memory(pid) for pid in pids)
+
+
+def _resident(pid):
+    try:
+        with open("/proc/%d/statm" % pid, "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0  # it ended while we were looking
+
+
+def _own_memory(pid):
+    try:
+        with open("/proc/%d/smaps_rollup" % pid, "rb") as file:
+            lines = [line.split() for line in file if line.endswith(b" kB\n")]
+    except OSError:
+        return _resident(pid)  # it ended, or is another user's
+    sizes = {words[0]: int(words[1]) * 1024 for words in lines}
+    if b"Pss_Anon:" not in sizes:
+        return sizes.get(b"Pss:", 0)  # a kernel before 5.4
+    return sum(sizes.get(name, 0) for name in (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
+
+
 def signal_all(pids, number):
     for pid in pids:
         try:

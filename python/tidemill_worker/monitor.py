@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 
 from tidemill_worker import framing, kernel, task
@@ -17,6 +18,8 @@ from tidemill_worker import framing, kernel, task
 # What a task left running after its own end gets this long between TERM and KILL.
 LEFTOVER_GRACE_S = 0.5
 KILL_REPEAT_S = 0.02
+# How often a task with a memory limit is measured.
+MEMORY_LOOK_S = 0.1
 OUTPUT_READ_BYTES = 1 << 18
 # After a small read the rest of a burst is waited for, so that each line does not cost a wake-up.
 OUTPUT_PAUSE_S = 0.01
@@ -97,6 +100,10 @@ class _Attempt:
         self.stopped = False
         # When to send KILL next; None while nothing needs it.
         self.kill_at = None
+        # What it may use, when to look again, and what it used when that was too much.
+        self.memory_max = None
+        self.look_at = None
+        self.memory = 0
         self.is_orphaned = False
         self.pause = False
         self.spools = {}
@@ -108,7 +115,8 @@ class _Attempt:
         self.done_fd = done_fd
         at = int(time.time() * 1000)
         started = {"event": "started", "id": self.id, "pid": self.pid, "at": at}
-        self.unsaid = framing.line_of({**started, "limits": task.LIMITS_IN_FORCE})
+        limits = task.LIMITS_IN_FORCE + self._limit_memory(header.get("memory"))
+        self.unsaid = framing.line_of({**started, "limits": limits})
         self.say_at = time.monotonic() + STARTED_DELAY_S
         for name, read_end in zip(("stdout", "stderr"), outputs):
             self.spools[read_end] = _Spool(header[name])
@@ -126,6 +134,21 @@ class _Attempt:
             os.close(read_end)
             os.close(spool.fd)
 
+    def _limit_memory(self, memory_max):
+        if memory_max is None or sys.platform != "linux":
+            return []
+        self.memory_max = memory_max
+        self.look_at = time.monotonic() + MEMORY_LOOK_S
+        return ["memory=%d" % memory_max]
+
+    def _look_at_memory(self):
+        used = kernel.memory_used(kernel.descendants(os.getpid()), self.memory_max)
+        self.look_at = time.monotonic() + MEMORY_LOOK_S
+        if used > self.memory_max:
+            self.memory = used
+            self.look_at = None
+            self._end(0)
+
     def _report(self, code, signal_number):
         self.is_reported = True
         self._drain()
@@ -139,6 +162,7 @@ class _Attempt:
             "leftovers": self.leftovers,
             "stdout": stdout,
             "stderr": stderr,
+            "memory": self.memory,
         }
         self._say(framing.line_of(exited))
 
@@ -152,7 +176,7 @@ class _Attempt:
         if self.pause:
             self.pause = False
             poll, timeout = self.quiet_poll, OUTPUT_PAUSE_S * 1000
-        for at in (self.kill_at, self.say_at):
+        for at in (self.kill_at, self.say_at, self.look_at):
             if at is not None:
                 until = max(0.0, at - time.monotonic()) * 1000
                 timeout = until if timeout is None else min(timeout, until)
@@ -168,6 +192,8 @@ class _Attempt:
                 self._copy(fd)
         if self.say_at is not None and time.monotonic() >= self.say_at:
             self._say()
+        if self.look_at is not None and time.monotonic() >= self.look_at:
+            self._look_at_memory()
         if self.kill_at is not None and time.monotonic() >= self.kill_at:
             kernel.signal_all(kernel.descendants(os.getpid()), signal.SIGKILL)
             self.kill_at = time.monotonic() + KILL_REPEAT_S
@@ -190,7 +216,7 @@ class _Attempt:
         for poll in (self.poll, self.quiet_poll):
             poll.unregister(self.done_fd)
         code = os.read(self.done_fd, 1)
-        if code and not self.stopped and kernel.children() == [self.pid]:
+        if code and not self.stopped and not self.memory and kernel.children() == [self.pid]:
             self._report(code[0], 0)
 
     def _end(self, grace_s):

@@ -90,7 +90,7 @@ export function createWorkerService(
         directories,
         clock,
         log,
-        resources: { slots, memoryBytes },
+        resources: { slots, memoryBytes, watchesMemory: process.platform === "linux" },
         store: new ArtifactStore({ blobs, artifacts: clients.artifacts, log }),
         lineage: new Lineage(clients.artifacts, blobs),
       },

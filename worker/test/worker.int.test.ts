@@ -450,6 +450,19 @@ describe("a worker", { timeout: 240_000 }, () => {
     );
   });
 
+  const skip = process.platform === "linux" ? false : "only Linux tells what a process holds";
+  it("holds a task to its memory limit", { skip }, async () => {
+    const resources = { memoryBytes: 0n, memoryLimitBytes: 128n * 1024n ** 2n, slots: 1 };
+    const source =
+      "def step():\n    import time\n    kept = bytearray(300 << 20)\n    time.sleep(600)\n";
+    const report = await runComponent(source, { resources });
+    assertState(report, AttemptState.FAILED);
+    assert.equal(report.error?.reason, "OUT_OF_MEMORY");
+    assert.match(report.error?.message ?? "", /used \d+ MiB of memory, and its limit is 128 MiB/);
+    assert.ok(report.limits.includes(`memory=${128 * 1024 ** 2}`));
+    assertState(await runCommand(["true"], { resources }), AttemptState.SUCCEEDED);
+  });
+
   it("removes a run's directories when it has ended", async () => {
     await runCommand(["true"], { args: [literal("x")] });
     assert.ok(existsSync(join(home, "runs", RUN_ID)));

@@ -111,14 +111,15 @@ describe("engine", () => {
     await orchestrator.stop();
   });
 
-  it("clamps a request beyond the machine, and says so on the task", async () => {
+  it("clamps a request beyond the machine, and shows on the task what the worker says of it", async () => {
     await using orchestrator = await startOrchestrator(postgres);
     const run = await createRun(orchestrator, heavy);
     const worker = orchestrator.worker({ credits: 2, run: () => undefined });
     const start = await eventually(() => worker.started[0]);
     assert.equal(start.resources?.slots, 2);
     assert(start.attempt !== undefined);
-    worker.say({ case: "started", value: { attempt: start.attempt } });
+    const warnings = [{ code: "RESOURCES_CLAMPED", message: "it runs with 2" }];
+    worker.say({ case: "started", value: { attempt: start.attempt, warnings } });
     worker.finish(start, SUCCEEDED);
     await ended(orchestrator, run);
     const [, task] = await tasksOf(orchestrator, run);

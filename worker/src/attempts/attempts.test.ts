@@ -211,7 +211,7 @@ describe("the files of an output directory", () => {
 });
 
 describe("a resource request", () => {
-  const machine = { slots: 2, memoryBytes: 8 * 1024 ** 3 };
+  const machine = { slots: 2, memoryBytes: 8 * 1024 ** 3, watchesMemory: true };
   const cases: readonly [
     string,
     { cpu?: number; memoryBytes?: bigint; accelerators?: number },
@@ -227,4 +227,11 @@ describe("a resource request", () => {
       assert.equal(warnings.length, count);
     });
   }
+
+  it("with a limit that nobody watches says so", () => {
+    const request = create(ResourceRequestSchema, { memoryLimitBytes: 1024n });
+    assert.deepEqual(resourceWarnings(request, machine), []);
+    const [warning] = resourceWarnings(request, { ...machine, watchesMemory: false });
+    assert.equal(warning?.code, "RESOURCE_LIMIT_NOT_ENFORCED");
+  });
 });

@@ -5,8 +5,11 @@ import type { Remark } from "../runners/runner.ts";
 export interface WorkerResources {
   readonly slots: number;
   readonly memoryBytes: number;
+  /** Whether a task is held to its memory limit. */
+  readonly watchesMemory: boolean;
 }
 
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 /** A request beyond the machine is clamped and never waited for; the user is told. */
@@ -23,7 +26,12 @@ export function resourceWarnings(
   if (request.cpu > machine.slots) clamp(`${request.cpu} CPUs`, `${machine.slots}`);
   const memoryBytes = Number(request.memoryBytes);
   if (memoryBytes > machine.memoryBytes) {
-    clamp(`${gib(memoryBytes)} of memory`, gib(machine.memoryBytes));
+    clamp(`${memoryText(memoryBytes)} of memory`, memoryText(machine.memoryBytes));
+  }
+  if (request.memoryLimitBytes > 0n && !machine.watchesMemory) {
+    const limit = memoryText(Number(request.memoryLimitBytes));
+    const message = `the task has a memory limit of ${limit}, which this system does not let a worker watch: it runs without`;
+    warnings.push({ code: "RESOURCE_LIMIT_NOT_ENFORCED", message });
   }
   if (request.accelerators > 0) {
     const asked =
@@ -34,6 +42,7 @@ export function resourceWarnings(
   return warnings;
 }
 
-function gib(bytes: number): string {
-  return `${(bytes / GIB).toFixed(1)} GiB`;
+/** Bytes as people write them. */
+export function memoryText(bytes: number): string {
+  return bytes < GIB ? `${(bytes / MIB).toFixed(0)} MiB` : `${(bytes / GIB).toFixed(1)} GiB`;
 }

@@ -22,7 +22,7 @@ import { diskFullIn, nearlyFull } from "./full-disk.ts";
 import { lastWords } from "./last-words.ts";
 import type { Lineage } from "./lineage.ts";
 import { isInside, localPathOf } from "./local-paths.ts";
-import { resourceWarnings, type WorkerResources } from "./resource-warnings.ts";
+import { memoryText, resourceWarnings, type WorkerResources } from "./resource-warnings.ts";
 import type { AttemptDirectories, RunDirectories } from "./run-directories.ts";
 import { openTaskFile } from "./task-files.ts";
 
@@ -111,12 +111,14 @@ async function execute(attempt: Attempt): Promise<Finish> {
   await staging;
   control.aborted.throwIfAborted();
   control.attach(task);
+  const memoryBytesMax = Number(start.resources?.memoryLimitBytes ?? 0n);
   const end = await task.run({
     directory: directories.work,
     mounts: directories.mounts,
     stdoutPath: join(directories.root, "stdout"),
     stderrPath: join(directories.root, "stderr"),
     env: start.env,
+    ...(memoryBytesMax === 0 ? {} : { memoryBytesMax }),
     onStarted(limits, atMs) {
       control.onStarted(limits, atMs);
       hooks.onStarted();
@@ -236,19 +238,26 @@ function outputSink(attempt: Attempt): OutputSink {
   };
 }
 
-function describeExit({ directories }: Attempt, end: TaskExit): Finish {
+function describeExit({ start, directories }: Attempt, end: TaskExit): Finish {
   const said = lastWords(tailOf(join(directories.root, "stderr")));
   const hint = nearlyFull(directories.root);
   const suffix = `${said === "" ? "" : `: ${said}`}${hint === undefined ? "" : ` (${hint})`}`;
-  const error =
-    end.signal === 0
-      ? { reason: "EXIT_CODE", message: `the task ended with exit code ${end.code}${suffix}` }
-      : { reason: "SIGNAL", message: `the task was ended by signal ${end.signal}${suffix}` };
   return {
     state: AttemptState.FAILED,
-    error,
+    error: causeOf(end, start.resources?.memoryLimitBytes ?? 0n, suffix),
     ...(end.signal === 0 ? { exitCode: end.code } : { signal: end.signal }),
   };
+}
+
+function causeOf({ code, signal, memoryBytes }: TaskExit, limitBytes: bigint, suffix: string) {
+  if (memoryBytes > 0) {
+    const [used, limit] = [memoryText(memoryBytes), memoryText(Number(limitBytes))];
+    const message = `the task used ${used} of memory, and its limit is ${limit}: raise the limit, or use less`;
+    return { reason: "OUT_OF_MEMORY", message };
+  }
+  return signal === 0
+    ? { reason: "EXIT_CODE", message: `the task ended with exit code ${code}${suffix}` }
+    : { reason: "SIGNAL", message: `the task was ended by signal ${signal}${suffix}` };
 }
 
 function describeStop(control: AttemptControl, end: TaskEnd | undefined): Finish {

@@ -6,6 +6,8 @@ export interface TaskExit {
   readonly signal: number;
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
+  /** What it used when it was ended for that; 0 when it was not. */
+  readonly memoryBytes: number;
 }
 
 /** `lost`: what watched the task was killed, so nobody knows how it ended. */
@@ -45,6 +47,8 @@ export interface RunRequest {
   readonly stderrPath: string;
   /** What the user declared, nothing else. */
   readonly env: Readonly<Record<string, string>>;
+  /** All its processes together are ended when they use more, where this system can tell. */
+  readonly memoryBytesMax?: number;
   /** User code runs since `atMs`, under these limits. */
   onStarted(limits: readonly string[], atMs: number): void;
 }

@@ -248,6 +248,7 @@ describe("planAttempt", () => {
     assert.deepEqual(planned(withArguments([], { container: { resources } })).resources, {
       cpu: 1.5,
       memoryBytes: 1.5 * 2 ** 30,
+      memoryLimitBytes: 1.5 * 2 ** 30,
       accelerators: 2,
       slots: 2,
     });

@@ -10,6 +10,8 @@ import { TaskFault } from "./task-fault.ts";
 export interface ResourceRequest {
   readonly cpu: number;
   readonly memoryBytes: number;
+  /** What it must not exceed. */
+  readonly memoryLimitBytes: number;
   readonly accelerators: number;
   /** CPUs in whole numbers, at least one: what the task takes of a worker before any clamping. */
   readonly slots: number;
@@ -39,9 +41,10 @@ export function planResources(
   const cpu =
     read("CPU request", resources.cpuRequest, parseCpu) ||
     read("CPU limit", resources.cpuLimit, parseCpu);
+  const memoryLimitBytes = read("memory limit", resources.memoryLimit, parseMemory);
   const memoryBytes =
-    read("memory request", resources.memoryRequest, parseMemory) ||
-    read("memory limit", resources.memoryLimit, parseMemory);
+    read("memory request", resources.memoryRequest, parseMemory) || memoryLimitBytes;
   const accelerators = read("accelerator count", resources.acceleratorCount, parseWhole);
-  return { cpu, memoryBytes, accelerators, slots: Math.max(1, Math.ceil(cpu)) };
+  const slots = Math.max(1, Math.ceil(cpu));
+  return { cpu, memoryBytes, memoryLimitBytes, accelerators, slots };
 }

@@ -65,7 +65,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const attempt = { id: ids.next(), epoch };
     const held = heldAttemptOf(live, task, attempt, {
       slots: Math.min(slots, worker.credits),
-      slotsWanted: slots,
       committed: false,
       sent: false,
       dispatchedAtMs: clock.monotonic(),

@@ -27,7 +27,7 @@ export function startAttemptOf(
   const attempt = liveAttempt(task);
   if (attempt === undefined) throw new Error(`bug: task "${task.path}" has no live attempt`);
   const spec = planAttempt(run, task, attempt.id);
-  const { cpu, memoryBytes, accelerators } = spec.resources;
+  const { cpu, memoryBytes, memoryLimitBytes, accelerators } = spec.resources;
   return {
     attempt: {
       namespace: run.namespace,
@@ -49,7 +49,13 @@ export function startAttemptOf(
     inputArtifacts: artifactsToProto(spec.inputArtifacts),
     outputParameterTypes: { ...spec.outputParameterTypes },
     outputArtifacts: artifactsToProto(spec.outputArtifacts),
-    resources: { cpu, memoryBytes: BigInt(memoryBytes), accelerators, slots },
+    resources: {
+      cpu,
+      memoryBytes: BigInt(memoryBytes),
+      memoryLimitBytes: BigInt(memoryLimitBytes),
+      accelerators,
+      slots,
+    },
     taskRootUri: spec.taskRootUri,
     traceparent,
     optionalOutputs: [...spec.optionalOutputs],

@@ -6,7 +6,6 @@ import type {
   WorkRequest,
 } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
-import type { Warning } from "../domain/journal-event.ts";
 import { liveAttempt, type Task } from "../domain/run.ts";
 import { effectsOf } from "../domain/step.ts";
 import { shardOf } from "../store/shard-store.ts";
@@ -163,8 +162,7 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
         dispatcher.place();
         return;
       case "started": {
-        const held = worker.attempts.get(message.value.attempt?.attemptId ?? "");
-        const command = startedCommand(message.value, clampWarnings(worker, held));
+        const command = startedCommand(message.value);
         if (command !== undefined) void report(worker, connection, command);
         return;
       }
@@ -332,7 +330,6 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
     const slots = dispatcher.slotsOf(live, task);
     const held = heldAttemptOf(live, task, attempt, {
       slots: worker.credits > 0 ? Math.min(slots, worker.credits) : slots,
-      slotsWanted: slots,
       committed: true,
       sent: true,
       dispatchedAtMs: clock.monotonic(),
@@ -376,16 +373,4 @@ export function createWorkerHub(options: WorkerHubOptions): WorkerHub {
 function stopMessage(attemptId: string, reason: string) {
   const value = { attemptId, reason, graceMs: STOP_GRACE_MS };
   return { message: { case: "stop", value } } as const;
-}
-
-function clampWarnings(worker: Worker, held: HeldAttempt | undefined): readonly Warning[] {
-  if (held === undefined || held.slots >= held.slotsWanted) return [];
-  return [
-    {
-      code: "RESOURCES_CLAMPED",
-      message:
-        `it asks for ${held.slotsWanted} CPUs and worker "${worker.id}" has ${worker.credits}: ` +
-        "it runs with all that there are",
-    },
-  ];
 }

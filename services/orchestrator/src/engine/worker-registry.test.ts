@@ -4,7 +4,7 @@ import { createWorkConnection } from "./work-connection.ts";
 import { createWorkerRegistry, heldAttemptOf } from "./worker-registry.ts";
 
 function held(id: string, slots: number) {
-  const rest = { slots, slotsWanted: slots, committed: true, sent: true, dispatchedAtMs: 0 };
+  const rest = { slots, committed: true, sent: true, dispatchedAtMs: 0 };
   return heldAttemptOf({} as never, {} as never, { id, epoch: 1 }, rest);
 }
 

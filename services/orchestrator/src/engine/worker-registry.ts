@@ -10,8 +10,6 @@ export interface HeldAttempt {
   task: Task;
   /** What it takes of its worker; given back as soon as the worker says that it is over. */
   readonly slots: number;
-  /** What it asked for. */
-  readonly slotsWanted: number;
   /** Its dispatch is on the disk, so that it may be sent. */
   committed: boolean;
   /** StartAttempt was written to a stream, or the worker itself has named it. */

@@ -19,17 +19,14 @@ export interface WorkerReport {
 type Finished = Extract<Command, { kind: "attemptFinished" }>;
 
 /** Undefined without an attempt, which validation refuses. */
-export function startedCommand(
-  message: AttemptStarted,
-  more: readonly Warning[],
-): WorkerReport | undefined {
+export function startedCommand(message: AttemptStarted): WorkerReport | undefined {
   const { attempt } = message;
   if (attempt === undefined) return undefined;
   const command: Command = {
     kind: "attemptStarted",
     taskId: attempt.taskId,
     token: tokenOf(attempt),
-    warnings: [...message.warnings.map(warningOf), ...more],
+    warnings: message.warnings.map(warningOf),
     limits: message.limits,
   };
   return { runId: attempt.runId, attemptId: attempt.attemptId, command };

@@ -46,6 +46,7 @@ describe("the pipeline of test/specs/values.py, as compiled", () => {
     assert.deepEqual(measure.resources, {
       cpu: 0.5,
       memoryBytes: 2 ** 30,
+      memoryLimitBytes: 2 ** 30,
       accelerators: 0,
       slots: 1,
     });
@@ -103,6 +104,7 @@ describe("the pipeline of test/specs/settings.py, as compiled", () => {
     assert.deepEqual(check.resources, {
       cpu: 1.5,
       memoryBytes: 2 * 2 ** 30,
+      memoryLimitBytes: 0,
       accelerators: 0,
       slots: 2,
     });

@@ -28,11 +28,11 @@ export class Launcher {
   }
 
   async run(id: string, request: LaunchRequest): Promise<TaskEnd> {
-    const { argv, env, directory, stdoutPath, stderrPath, onStarted } = request;
+    const { argv, env, directory, stdoutPath, stderrPath, memoryBytesMax, onStarted } = request;
     const payload = { mode: "exec", argv, env, cwd: directory };
     try {
       return await this.#keeper.run(
-        { id, stdoutPath, stderrPath, payload, onStarted },
+        { id, stdoutPath, stderrPath, payload, memoryBytesMax, onStarted },
         (zygote) => {
           this.#places.set(id, zygote);
         },

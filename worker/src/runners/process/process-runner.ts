@@ -159,9 +159,7 @@ export class ProcessRunner implements Runner {
         const argv = [environment.python, "-s", "-c", RUN_FILE, path];
         return await launcher.run(attemptId, { ...request, argv, env: payload.env });
       }
-      const { stdoutPath, stderrPath } = request;
-      const onStarted = request.onStarted;
-      const zygoteRequest = { id: attemptId, stdoutPath, stderrPath, payload, onStarted };
+      const zygoteRequest = { ...request, id: attemptId, payload };
       const end = await keeper.run(zygoteRequest, (zygote) => {
         place = zygote;
       });

@@ -24,6 +24,7 @@ export interface ZygoteRequest {
   readonly stdoutPath: string;
   readonly stderrPath: string;
   readonly payload: object;
+  readonly memoryBytesMax?: number | undefined;
   onStarted(limits: readonly string[], atMs: number): void;
 }
 
@@ -119,6 +120,7 @@ export class Zygote {
       id: request.id,
       stdout: request.stdoutPath,
       stderr: request.stderrPath,
+      memory: request.memoryBytesMax,
       bytes: payload.length,
     };
     this.#process.stdin.write(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]));
@@ -146,13 +148,14 @@ export class Zygote {
         this.#running.get(event.id)?.request.onStarted(event.limits, event.at);
         break;
       case "exited": {
-        const { code, signal, stdout, stderr } = event;
+        const { code, signal, stdout, stderr, memory } = event;
         this.#finish(event.id, {
           kind: "exited",
           code,
           signal,
           stdoutBytes: stdout,
           stderrBytes: stderr,
+          memoryBytes: memory,
         });
         break;
       }
