@@ -228,6 +228,27 @@ describe("a worker", { timeout: 240_000 }, () => {
     await eventually(() => artifacts.log(id2, "system").includes('"many" is not as it was stored'));
   });
 
+  it("gives every task of a directory what is stored of it: no empty directories", async () => {
+    const id = nextId();
+    const made = await runComponent(
+      `def step(out: Output[Model]):
+    import os
+    os.makedirs(os.path.join(out.path, "empty"))
+    open(os.path.join(out.path, "full"), "w").close()
+`,
+      { outputArtifacts: { out: outputArtifact(id, "out", "system.Model") } },
+      id,
+    );
+    const read = await runComponent(
+      "def step(x: Input[Model]) -> list:\n    import os\n    return os.listdir(x.path)\n",
+      {
+        inputArtifacts: { x: made.outputArtifacts.out ?? {} },
+        outputParameterTypes: { Output: "LIST" },
+      },
+    );
+    assert.deepEqual(outputJson(read, "Output"), ["full"]);
+  });
+
   it("uploads a directory as a tree", async () => {
     const id = nextId();
     const report = await runComponent(

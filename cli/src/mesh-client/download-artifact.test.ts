@@ -56,6 +56,13 @@ describe("the download of an artifact", () => {
     assert.equal(statSync(join(target, "deep/two")).mode & 0o111, 0o111);
   });
 
+  it("makes the directory of a tree that has no files", async () => {
+    const source = await sourceOf(() => assert.fail("there is nothing to fetch"));
+    const client = { getTree: async () => create(GetTreeResponseSchema, { tree: {} }) };
+    await downloadArtifact({ ...source, client }, tree, to(join(directory, "empty")));
+    assert.ok(statSync(join(directory, "empty")).isDirectory());
+  });
+
   it("leaves nothing of a file that breaks off, and blames the service", async () => {
     const source = await sourceOf((_request, response) => {
       response.setHeader("content-length", 10);

@@ -58,6 +58,10 @@ async function writeTree(
   { path: directory, force }: DownloadTarget,
 ): Promise<void> {
   const { client, namespace } = source;
+  // Of a tree without files, too, there is something to show.
+  await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
+    throw usageError(`cannot write ${directory}: ${messageOf(cause)}`);
+  });
   let pageToken = "";
   do {
     const { tree, nextPageToken } = await client.getTree({ namespace, digest, pageToken });

@@ -88,7 +88,26 @@ describe("the mark of content", () => {
     });
   }
 
-  it("is none where nothing is", async () => {
+  const unstored: readonly [string, (tree: string) => void][] = [
+    ["an empty directory", (tree) => mkdirSync(join(tree, "sub", "empty"))],
+    ["a link to nothing", (tree) => symlinkSync("nowhere", join(tree, "broken"))],
+  ];
+  for (const [name, add] of unstored) {
+    it(`is none where ${name} lies, which is not stored`, async () => {
+      const tree = makeTree();
+      add(tree);
+      assert.equal(await sealContent(tree), undefined);
+    });
+  }
+
+  it("is there for a directory that is all empty, which is", async () => {
+    assert.notEqual(await sealContent(tempDir("mark")), undefined);
+  });
+
+  it("is none where nothing is, or a link", async () => {
+    const link = join(tempDir("mark"), "link");
+    symlinkSync(makeTree(), link);
+    assert.equal(await sealContent(link), undefined);
     assert.equal(await markContent(join(tempDir("mark"), "missing")), undefined);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, chmodSync, lstatSync, readdirSync } from "node:fs";
+import { type BigIntStats, chmodSync, existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
@@ -20,7 +20,11 @@ export function markContent(path: string): Promise<ContentMark | undefined> {
   return visitContent(path, false);
 }
 
-/** Withdraws everybody's leave to write before the mark is taken: later tasks may read it. */
+/**
+ * Withdraws everybody's leave to write before the mark is taken: later tasks may read it. Content
+ * that holds what is not stored (empty directories, pipes, links to nothing) has no mark, so that
+ * every task finds what is stored.
+ */
 export function sealContent(path: string): Promise<ContentMark | undefined> {
   return visitContent(path, true);
 }
@@ -28,21 +32,29 @@ export function sealContent(path: string): Promise<ContentMark | undefined> {
 async function visitContent(top: string, isSealing: boolean): Promise<ContentMark | undefined> {
   try {
     const found = lstatSync(top, { bigint: true });
+    // What a link leads to changes without it.
+    if (found.isSymbolicLink()) return undefined;
     if (!found.isDirectory()) return visitFile(top, found);
     const hash = createHash("sha256");
     let count = 0;
+    let isStoredWhole = true;
     await visit(top);
-    return hash.digest("hex");
+    return isStoredWhole ? hash.digest("hex") : undefined;
 
     async function visit(directory: string): Promise<void> {
       hash.update("[");
-      for (const name of readdirSync(directory).sort()) {
+      const names = readdirSync(directory).sort();
+      if (names.length === 0 && directory !== top) isStoredWhole = false;
+      for (const name of names) {
         if (++count % FILES_AT_ONCE === 0) await setImmediate();
         const path = join(directory, name);
         const entry = lstatSync(path, { bigint: true });
         hash.update(`${name}\0`);
         if (entry.isDirectory()) await visit(path);
         else hash.update(visitFile(path, entry));
+        if (!entry.isDirectory() && !entry.isFile() && !leadsSomewhere(path, entry)) {
+          isStoredWhole = false;
+        }
       }
       hash.update("]");
       if (isSealing) withdrawWriting(directory, READABLE | EXECUTABLE);
@@ -57,6 +69,10 @@ async function visitContent(top: string, isSealing: boolean): Promise<ContentMar
     withdrawWriting(path, READABLE | (Number(found.mode) & EXECUTABLE));
     return markOf(lstatSync(path, { bigint: true }));
   }
+}
+
+function leadsSomewhere(path: string, entry: BigIntStats): boolean {
+  return entry.isSymbolicLink() && existsSync(path);
 }
 
 function markOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
