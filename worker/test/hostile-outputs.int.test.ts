@@ -70,6 +70,11 @@ describe("what a task leaves behind", { timeout: 240_000 }, () => {
     const command = ["sh", "-c", 'mkdir -p "$(dirname "$0")" && mkfifo "$0"'];
     const output = await run(id, commandAttempt(id, command, { args: [file] }));
     assert.equal(output.error?.reason, "OUTPUT_INVALID");
+    const artifact = await runForArtifact(
+      "os.makedirs(os.path.dirname(out.path), exist_ok=True); os.mkfifo(out.path)",
+    );
+    assert.equal(artifact.error?.reason, "OUTPUT_INVALID");
+    assert.match(artifact.error?.message ?? "", /out" cannot be stored: .*pipe/);
     // The worker itself may have written its remarks already.
     const pipes = "os.system('rm -f ../system; mkfifo ../system .tidemill-modules.json')";
     const own = await runForArtifact(`${pipes}; os._exit(0)`);

@@ -104,7 +104,8 @@ export class ArtifactStore {
 
   /**
    * Uploads a file, or a directory with all that is in it; undefined when there is neither. Throws
-   * InvalidError ARTIFACT_PATH_INVALID for a link that leaves the directory.
+   * InvalidError ARTIFACT_PATH_INVALID for a link that leaves the directory, StateError
+   * OUTPUT_INVALID for a pipe and the like.
    */
   async upload(
     namespace: string,
@@ -126,7 +127,10 @@ export class ArtifactStore {
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) return undefined;
     if (found.isDirectory()) return await this.#uploadTree(namespace, path, requestId);
-    if (!found.isFile()) return undefined;
+    if (!found.isFile()) {
+      const rule = "it is neither a file nor a directory but a pipe, a socket or a device";
+      throw new StateError("OUTPUT_INVALID", `output artifact "${path}" cannot be stored: ${rule}`);
+    }
     const { blobs } = this.#options;
     if (found.size <= SMALL_BYTES_MAX) {
       return { ...(await blobs.putBytes(namespace, await readFile(path))), tree: false };

@@ -210,6 +210,25 @@ describe("the files of an output directory", () => {
   });
 });
 
+describe("links inside an output directory", () => {
+  it("may not lead back to a directory that they lie in", async () => {
+    const root = tempDir("tree");
+    mkdirSync(join(root, "a"));
+    for (const name of ["one", "two"]) symlinkSync("..", join(root, "a", name));
+    await assert.rejects(listTree(root), { message: /"a\/one".*which has no end/ });
+  });
+
+  it("may not make a tree without end of a few directories", async () => {
+    const root = tempDir("tree");
+    for (let at = 0; at < 30; at += 1) {
+      mkdirSync(join(root, `d${at}`));
+      for (const name of ["x", "y"]) symlinkSync(`../d${at + 1}`, join(root, `d${at}`, name));
+    }
+    mkdirSync(join(root, "d30"));
+    await assert.rejects(listTree(root, 500), { reason: "ARTIFACT_FILES_MAX" });
+  });
+});
+
 describe("a resource request", () => {
   const machine = { slots: 2, memoryBytes: 8 * 1024 ** 3, watchesMemory: true };
   const cases: readonly [

@@ -13,14 +13,20 @@ export interface TreeEntry {
 /** As many as one CreateTree takes. */
 const FILES_MAX = 100_000;
 const DEPTH_MAX = 100;
+/** Links inside a tree can make many directories of a few. */
+const DIRECTORIES_MAX = 100_000;
 
 /**
  * Every file below a directory. A link counts as what it points to, which must be in the directory:
  * otherwise InvalidError ARTIFACT_PATH_INVALID. Sockets, pipes and links to nothing are left out.
  */
-export async function listTree(directory: string): Promise<readonly TreeEntry[]> {
+export async function listTree(
+  directory: string,
+  directoriesMax = DIRECTORIES_MAX,
+): Promise<readonly TreeEntry[]> {
   const root = await realpath(directory);
   const found: TreeEntry[] = [];
+  let directories = 0;
   await visit("", 0);
   return found;
 
@@ -29,6 +35,7 @@ export async function listTree(directory: string): Promise<readonly TreeEntry[]>
       const message = `"${relative}" is over ${DEPTH_MAX} directories deep`;
       throw new InvalidError("ARTIFACT_PATH_INVALID", message);
     }
+    if (++directories > directoriesMax) throw tooMany(`${directoriesMax} directories`);
     for (const name of await readdir(join(root, relative))) {
       const path = relative === "" ? name : `${relative}/${name}`;
       const full = join(root, path);
@@ -41,18 +48,27 @@ export async function listTree(directory: string): Promise<readonly TreeEntry[]>
 
   async function requireInside(full: string, path: string): Promise<void> {
     const target = await realpath(full).catch(() => undefined);
-    if (target === undefined || isInside(target, root)) return;
+    if (target === undefined) return;
+    if (isInside(full, target)) {
+      throw new InvalidError(
+        "ARTIFACT_PATH_INVALID",
+        `"${path}" in an output artifact is a link to a directory that it lies in, which has no end: remove it`,
+      );
+    }
+    if (isInside(target, root)) return;
     throw new InvalidError(
       "ARTIFACT_PATH_INVALID",
       `"${path}" in an output artifact is a link to "${target}", outside of the artifact: copy the file`,
     );
   }
 
+  function tooMany(limit: string): InvalidError {
+    const rule = `it holds more than ${limit}: pack them into one file, an archive for instance`;
+    return new InvalidError("ARTIFACT_FILES_MAX", `"${directory}" cannot be an artifact, ${rule}`);
+  }
+
   async function add(path: string, full: string): Promise<void> {
-    if (found.length >= FILES_MAX) {
-      const rule = `it holds more than ${FILES_MAX} files: pack them into one, an archive for instance`;
-      throw new InvalidError("ARTIFACT_FILES_MAX", `"${directory}" cannot be an artifact, ${rule}`);
-    }
+    if (found.length >= FILES_MAX) throw tooMany(`${FILES_MAX} files`);
     const executable = await access(full, constants.X_OK).then(
       () => true,
       () => false,
