@@ -107,17 +107,30 @@ describe("a run from the command line", () => {
   });
 
   it("an uploaded pipeline runs by its name, at any version", async () => {
-    const name = `journey-${process.pid}`;
-    const upload = ["pipeline", "upload", pipelines.sumOfSquares, "--name", name];
-    await mesh.json([...upload, "--version", "v1"]);
-    const again = await mesh.cli(upload);
-    assert.equal(again.exitCode, 2);
-    assert.match(again.stderr, /name the new version/);
-    await mesh.json([...upload, "--version", "v2"]);
-    const { pipelines: kept } = await mesh.json(["pipeline", "list"]);
-    assert.ok(kept.some((entry: Json) => entry.name === name));
-    const run = await mesh.json(["run", "submit", "--pipeline", name, "-p", "start=3"]);
-    assert.equal(outputOf(await ended(mesh, run.id, "SUCCEEDED"), "Output"), 100);
+    const within = ["--namespace", "uploads"];
+    const upload = [...within, "pipeline", "upload", pipelines.sumOfSquares];
+    const first = await mesh.json(upload);
+    const name = first.pipelineName;
+    const named = await mesh.json([...upload, "--name", name, "--version", "better"]);
+    const third = await mesh.json(upload);
+    assert.deepEqual([first.name, named.name, third.name], ["v1", "better", "v3"]);
+    const again = await mesh.cli([...upload, "--version", "better"]);
+    assert.equal(again.exitCode, 1);
+    assert.match(again.stderr, /pipeline version "better" already exists/);
+    const { versions } = await mesh.json([...within, "pipeline", "versions", name]);
+    assert.deepEqual(
+      versions.map((entry: Json) => entry.name),
+      ["v3", "better", "v1"],
+    );
+    const { pipelines: kept } = await mesh.json([...within, "pipeline", "list"]);
+    assert.deepEqual(
+      kept.map((entry: Json) => entry.name),
+      [name],
+    );
+    const submit = [...within, "run", "submit", "--pipeline", name, "--wait", "-p", "start=3"];
+    const done = await mesh.cli([...submit, "--version", "better"]);
+    assert.equal(done.exitCode, 0, done.stderr);
+    assert.match(done.stdout, /Output +100/);
   });
 
   it("namespaces are made on first use and kept apart", async () => {
