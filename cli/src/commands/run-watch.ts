@@ -55,7 +55,7 @@ export async function showRun(
       async onChange(change) {
         if (!context.json) {
           output.see(change.tasks);
-          await lastWords(output, change.tasks, context.signal);
+          await allSaid(output, change.tasks, context.signal);
         }
         display.changed(change);
       },
@@ -69,7 +69,7 @@ export async function showRun(
 }
 
 /** A task is shown as ended once what it printed has come, which may be a moment later. */
-async function lastWords(
+async function allSaid(
   output: OutputFollower,
   tasks: readonly Task[],
   signal: AbortSignal,

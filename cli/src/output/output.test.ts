@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -18,7 +19,7 @@ import { paintOf } from "./paint.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 import { table } from "./table.ts";
 import { renderTree } from "./task-tree.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, terminalOf } from "./terminal.ts";
 
 const START_MS = 1_750_000_000_000;
 
@@ -204,6 +205,20 @@ describe("tables and quantities", () => {
   it("sizes have binary units", () => {
     assert.equal(formatSize(812), "812 B");
     assert.equal(formatSize(3_500_000n), "3.3 MiB");
+  });
+});
+
+describe("terminalOf", () => {
+  const sizeOf = (columns: number | undefined, rows: number | undefined) => {
+    const out = Object.assign(new PassThrough(), { isTTY: true, columns, rows });
+    const terminal = terminalOf({ out, error: new PassThrough(), dumb: false, plain: true });
+    return [terminal.columns(), terminal.rows()];
+  };
+
+  it("takes a usual size for a terminal that knows none, or says 0", () => {
+    assert.deepEqual(sizeOf(132, 50), [132, 50]);
+    assert.deepEqual(sizeOf(undefined, undefined), [100, 40]);
+    assert.deepEqual(sizeOf(0, 0), [100, 40]);
   });
 });
 

@@ -13,9 +13,15 @@ export interface Terminal {
   rows(): number;
 }
 
+interface Stream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+}
+
 interface Streams {
-  readonly out: NodeJS.WriteStream;
-  readonly error: NodeJS.WriteStream;
+  readonly out: Stream;
+  readonly error: Stream;
   /** The terminal cannot be redrawn, whatever it says (`TERM=dumb`). */
   readonly dumb: boolean;
   /** `--no-color`, `NO_COLOR`. */
