@@ -45,6 +45,13 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.zygote.output("a1"), "out\n")
         self.assertEqual(self.zygote.output("a1", "stderr"), "err\n")
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "this system has no disk that is always full")
+    def test_says_how_much_output_a_full_disk_cost(self):
+        self.zygote.execute("a1", ["sh", "-c", "echo lost; echo kept >&2"], stdout="/dev/full")
+        exited = self.zygote.wait("exited", "a1")
+        self.assertEqual((exited["code"], exited["dropped"]), (0, 5))
+        self.assertEqual(self.zygote.output("a1", "stderr"), "kept\n")
+
     def test_opening_dev_stderr_does_not_cut_what_was_written(self):
         self.execute("echo one >&2; echo two > /dev/stderr; echo three >&2")
         self.assertEqual(self.zygote.output("a1", "stderr"), "one\ntwo\nthree\n")

@@ -163,6 +163,7 @@ class _Attempt:
             "stdout": stdout,
             "stderr": stderr,
             "memory": self.memory,
+            "dropped": sum(spool.dropped for spool in self.spools.values()),
         }
         self._say(framing.line_of(exited))
 
@@ -265,15 +266,17 @@ class _Spool:
     def __init__(self, path):
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
+        self.dropped = 0
 
     def write(self, data):
-        data = data[: OUTPUT_BYTES_MAX - self.size]
-        view = memoryview(data)
+        view = memoryview(data)[: OUTPUT_BYTES_MAX - self.size]
+        self.dropped += len(data) - len(view)
         while view:
             try:
                 written = os.write(self.fd, view)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                    self.dropped += len(view)
                     return
                 raise
             self.size += written

@@ -96,10 +96,16 @@ export class ArtifactStore {
   async download(namespace: string, artifact: ArtifactValue, path: string): Promise<void> {
     const temporary = `${path}.download`;
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(dirname(path), { recursive: true });
-    if (artifact.tree) await this.#downloadTree(namespace, artifact.digest, temporary);
-    else await this.#options.blobs.getFile({ namespace, digest: artifact.digest }, temporary);
-    await putInPlace(temporary, path);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      if (artifact.tree) await this.#downloadTree(namespace, artifact.digest, temporary);
+      else await this.#options.blobs.getFile({ namespace, digest: artifact.digest }, temporary);
+      await putInPlace(temporary, path);
+    } catch (error) {
+      // On a full disk, above all, half of it would be in the way.
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /**

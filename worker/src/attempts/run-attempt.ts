@@ -11,7 +11,7 @@ import {
   type StartAttempt,
 } from "@tidemill/proto/tidemill/orchestrator/v1/worker_service_pb.ts";
 import type { Logger } from "@tidemill/telemetry";
-import type { Runner, TaskEnd, TaskExit } from "../runners/runner.ts";
+import type { Remark, Runner, TaskEnd, TaskExit } from "../runners/runner.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { outputRequestId } from "./artifact-store.ts";
 import type { AttemptControl } from "./attempt-control.ts";
@@ -190,6 +190,7 @@ async function describeEnd(attempt: Attempt, layout: AttemptLayout, end: TaskEnd
   const { control, start } = attempt;
   if (control.stopCause !== undefined) return describeStop(control, end);
   if (end.kind === "lost") return lost("what watched the task was killed");
+  if (end.droppedBytes > 0) control.warnings.push(outputDropped(end.droppedBytes));
   if (end.code !== 0 || end.signal !== 0) return describeExit(attempt, end);
   const outputs = await collectOutputs({
     start,
@@ -198,6 +199,13 @@ async function describeEnd(attempt: Attempt, layout: AttemptLayout, end: TaskEnd
     sink: outputSink(attempt),
   });
   return succeeded(outputs);
+}
+
+function outputDropped(bytes: number): Remark {
+  const message =
+    `${bytes} bytes of what the task printed are not in its log: the disk of this worker was full, ` +
+    "or it printed more than a log takes";
+  return { code: "LOG_INCOMPLETE", message };
 }
 
 function succeeded({ parameters, artifacts }: Outputs): Finish {

@@ -6,6 +6,8 @@ export interface TaskExit {
   readonly signal: number;
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
+  /** What it printed and could not be kept. */
+  readonly droppedBytes: number;
   /** What it used when it was ended for that; 0 when it was not. */
   readonly memoryBytes: number;
 }

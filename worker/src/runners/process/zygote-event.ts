@@ -15,6 +15,8 @@ export type ZygoteEvent =
       readonly signal: number;
       readonly stdout: number;
       readonly stderr: number;
+      /** Bytes of output that were not kept. */
+      readonly dropped: number;
       /** Bytes in use when that was more than the limit. */
       readonly memory: number;
     }

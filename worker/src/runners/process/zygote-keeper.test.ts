@@ -14,7 +14,7 @@ case "$*" in
   *) cat > /dev/null; exit 0 ;;
 esac
 read -r header
-echo '{"event":"exited","id":"a","code":0,"signal":0,"stdout":0,"stderr":0,"memory":0}'
+echo '{"event":"exited","id":"a","code":0,"signal":0,"stdout":0,"stderr":0,"memory":0,"dropped":0}'
 cat > /dev/null
 `;
 

@@ -148,7 +148,7 @@ export class Zygote {
         this.#running.get(event.id)?.request.onStarted(event.limits, event.at);
         break;
       case "exited": {
-        const { code, signal, stdout, stderr, memory } = event;
+        const { code, signal, stdout, stderr, memory, dropped } = event;
         this.#finish(event.id, {
           kind: "exited",
           code,
@@ -156,6 +156,7 @@ export class Zygote {
           stdoutBytes: stdout,
           stderrBytes: stderr,
           memoryBytes: memory,
+          droppedBytes: dropped,
         });
         break;
       }
