@@ -75,6 +75,36 @@ class Components(unittest.TestCase):
         self.assertIn("ephemeral_component.py", self.stderr())
         self.assertNotIn("tidemill_worker", self.stderr())
 
+    def test_files_that_user_code_opens_hold_what_it_wrote(self):
+        body = (
+            "def step() -> str:\n"
+            "    import os\n"
+            "    os.closerange(3, 1024)\n"
+            "    files = [os.open('file-%d' % n, os.O_CREAT | os.O_WRONLY) for n in range(40)]\n"
+            "    for file in files: os.write(file, b'x')\n"
+            "    return os.getcwd()\n"
+        )
+        code, output = self.run_component(body)
+        self.assertEqual((code, self.stderr().count("Error")), (0, 0), self.stderr())
+        for number in range(40):
+            path = os.path.join(output["parameterValues"]["Output"], "file-%d" % number)
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), b"x", path)
+
+    def test_ends_with_its_own_process_and_not_with_a_child_that_returns(self):
+        body = (
+            "def step() -> str:\n"
+            "    import os, time\n"
+            "    child = os.fork()\n"
+            "    if child == 0: return 'child'\n"
+            "    os.waitpid(child, 0)\n"
+            "    time.sleep(0.3)\n"
+            "    return 'parent'\n"
+        )
+        code, output = self.run_component(body)
+        self.assertEqual(code, 0, self.stderr())
+        self.assertEqual(output, {"parameterValues": {"Output": "parent"}})
+
     def test_exits_as_python_does(self):
         cases = [
             ("import sys; sys.exit(7)", 7),

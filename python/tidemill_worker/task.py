@@ -47,8 +47,9 @@ def wait_and_run(request_fd, output_fds, done_fd, monitor_pid):
         if request["mode"] == "exec":
             code = _execute(request)
         else:
+            done = _identity(done_fd)
             code = component.run(request)
-            _announce_end(done_fd, code)
+            _announce_end(done_fd, done, code)
     except BaseException:
         # Ours, not the user's: they get it on their stderr all the same, for want of a better
         # place.
@@ -57,18 +58,30 @@ def wait_and_run(request_fd, output_fds, done_fd, monitor_pid):
         os._exit(code)
 
 
-def _announce_end(done_fd, code):
+def _announce_end(done_fd, done, code):
     """Tells the monitor how this process ends, a moment before it does.
 
     The kernel takes a while to take its memory back, and nobody has to wait for that: what the task
-    had to say and to write is there. Not when something might be left that goes on.
+    had to say and to write is there. Not when something might be left that goes on, nor in a child
+    that user code has forked, nor into whatever user code has under that number by now.
     """
+    if _identity(done_fd) != done:
+        return
     if threading.active_count() > 1:
         return
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         os.write(done_fd, bytes([code & 0xFF]))
+
+
+def _identity(fd):
+    """Tells this process from its children, and the file of a number from a later one."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return os.getpid(), found.st_dev, found.st_ino
 
 
 def _prepare(kept_fds, output_fds, monitor_pid):
