@@ -20,6 +20,7 @@ import type { WorkerConfig } from "./config.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { createProcessRunner } from "./runners/process/create-process-runner.ts";
 import type { ProcessRunner } from "./runners/process/process-runner.ts";
+import { claimHome, type HomeClaim } from "./stream/claim-home.ts";
 import { createMeshClients } from "./stream/mesh-clients.ts";
 import { WorkStream } from "./stream/work-stream.ts";
 import { loadWorkerId } from "./stream/worker-identity.ts";
@@ -75,10 +76,12 @@ export function createWorkerService(
     log,
     onConnected: (connected) => server.setServing(connected),
   });
+  let claim: HomeClaim | undefined;
   let runner: ProcessRunner | undefined;
   let attempts: Attempts | undefined;
 
   async function start(): Promise<void> {
+    claim = await claimHome(config.home);
     await telemetry.start();
     await server.start();
     await directories.removeOld(clock.now());
@@ -126,6 +129,7 @@ export function createWorkerService(
     blobs.close();
     await server.stop();
     await telemetry.stop();
+    await claim?.release();
   }
 
   return {
