@@ -22,7 +22,10 @@ const orchestrator = new FakeOrchestrator();
 const artifacts = new FakeArtifacts();
 let worker: WorkerServer;
 /** Not below a directory for temporary files, where tasks may leave what they like. */
-const elsewhere = join(homedir(), `.tidemill-test-${process.pid}`);
+const elsewhere = join(
+  [homedir(), "/dev/shm"].find((place) => !/^\/(var\/)?tmp(\/|$)/.test(place)) ?? homedir(),
+  `.tidemill-test-${process.pid}`,
+);
 const secret = join(elsewhere, "secret");
 
 before(async () => {
