@@ -121,6 +121,13 @@ time.sleep(float(os.environ["SECONDS"]))
         exited = self.zygote.wait("exited", "a1")
         self.assertEqual((exited["signal"], exited["stopped"]), (signal.SIGKILL, True))
 
+    def test_stop_ends_a_task_that_has_stopped_its_monitor(self):
+        script = "kill -STOP $PPID; echo ready > ../ready; sleep 600"
+        self.zygote.execute("a1", ["sh", "-c", script])
+        until(lambda: os.path.exists(os.path.join(self.zygote.home, "ready")), "ready")
+        self.zygote.send({"op": "stop", "id": "a1", "graceMs": 100})
+        self.assertTrue(self.zygote.wait("exited", "a1")["stopped"])
+
     def test_a_task_that_obeys_term_may_say_goodbye(self):
         self.zygote.execute("a1", ["sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; sleep 600 & wait"])
         until(lambda: self.zygote.wait("started", "a1") and self.zygote.output("a1"), "output")

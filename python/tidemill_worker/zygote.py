@@ -116,7 +116,10 @@ class _Zygote:
                 framing.emit(self.event_fd, event="lost", id=header["id"])
                 return
         if header["id"] in self.by_attempt:
-            self._tell(self.by_attempt[header["id"]], header)
+            monitor_ = self.by_attempt[header["id"]]
+            # User code may have stopped it: it would neither hear this nor do what it says.
+            kernel.signal_all([monitor_.pid], signal.SIGCONT)
+            self._tell(monitor_, header)
 
     def _tell(self, monitor_, header):
         try:
