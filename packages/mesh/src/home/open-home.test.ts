@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -53,6 +53,15 @@ describe("openHome", () => {
     await open(home("cut"), { postgresMajor: 18 });
     writeFileSync(join(home("cut"), "version.json"), '{"layout":');
     await assert.rejects(open(home("cut"), { postgresMajor: 18 }), { reason: "BAD_HOME" });
+  });
+
+  it("refuses a name with a line break, in which no package could be installed", async () => {
+    const root = home("two\nlines");
+    await assert.rejects(open(root, { postgresMajor: 18 }), {
+      reason: "BAD_HOME",
+      message: /line break/,
+    });
+    assert.equal(existsSync(root), false);
   });
 
   it("refuses a file in the place of the home", async () => {

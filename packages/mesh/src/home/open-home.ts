@@ -33,6 +33,7 @@ const layoutMigrations: readonly LayoutMigration[] = [];
 export async function openHome(root: string, options: OpenHomeOptions): Promise<HomeLayout> {
   const layout = homeLayout(root);
   const migrations = options.migrations ?? layoutMigrations;
+  requirePlainName(root);
   await attemptToWrite(root, () => mkdir(root, { recursive: true, mode: PRIVATE }));
   const version = await readVersion(layout);
   if (version === undefined) await requireEmpty(layout);
@@ -62,6 +63,16 @@ export async function prepareHome(layout: HomeLayout, options: OpenHomeOptions):
 async function makePrivate({ root, run }: HomeLayout): Promise<void> {
   if (((await stat(root)).mode & 0o777) !== PRIVATE) await chmod(root, PRIVATE);
   await mkdir(run, { recursive: true, mode: PRIVATE });
+}
+
+/** Whoever reads lists of paths, as installers of packages do, takes a line for each. */
+function requirePlainName(root: string): void {
+  if (!/[\n\r]/.test(root)) return;
+  throw new StateError(
+    "BAD_HOME",
+    `the home ${JSON.stringify(root)} has a line break in its name, which pip and uv cannot ` +
+      "take: name another one with --home or TIDEMILL_HOME",
+  );
 }
 
 async function attemptToWrite(root: string, fn: () => Promise<unknown>): Promise<void> {
