@@ -67,7 +67,8 @@ class Commands(unittest.TestCase):
         self.zygote.execute("a1", argv, memory=64 << 20)
         exited = self.zygote.wait("exited", "a1")
         self.assertEqual(exited["signal"], signal.SIGKILL)
-        self.assertGreater(exited["memory"], 96 << 20)
+        # It may be caught on its way there.
+        self.assertGreater(exited["memory"], 64 << 20)
         self.assertIn("memory=%d" % (64 << 20), self.zygote.wait("started", "a1")["limits"])
 
     @unittest.skipUnless(sys.platform == "linux", "only Linux tells what a process shares")
