@@ -39,7 +39,7 @@ describe("a mesh that another Node launched", { timeout: 240_000 }, () => {
 });
 
 async function launch(): Promise<{ home: string; up: RunningCommand }> {
-  const home = tempDir("launched");
+  const home = join(tempDir("launched"), "mesh");
   await lendTools(home);
   const mesh = ["--home", home, "--port-offset", `${await freePortOffset()}`];
   const up = startCommand(
