@@ -1,6 +1,6 @@
 import { headers, type MsgHdrs } from "@nats-io/nats-core";
 import { decodeHeaderValue, encodeHeaderValue } from "./header-codec.ts";
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 
 const POSITION_HEADER = "ce-position";
 

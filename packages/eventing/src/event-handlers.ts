@@ -4,7 +4,8 @@ import { requireNamespace } from "@tidemill/config";
 import { InvalidError } from "@tidemill/errors";
 import type { Queryable } from "@tidemill/postgres";
 import { type Event, EventSchema } from "@tidemill/proto/tidemill/common/v1/event_pb.ts";
-import { listEvents, type PositionedEvent } from "./list-events.ts";
+import { listEvents } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 
 /** The fields that every service's `ListEventsRequest` has. */
 export interface ListEventsRequest {

@@ -1,4 +1,4 @@
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 
 export interface EventRow {
   readonly id: string;

@@ -10,7 +10,7 @@ import {
 } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { cloudEventHeaders, positionOf } from "./cloud-event-headers.ts";
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 import { createStreamPublisher } from "./stream-publisher.ts";
 
 export interface NatsSettings {

@@ -12,9 +12,9 @@ export {
   streamNameOf,
 } from "./event-stream.ts";
 export { decodeHeaderValue, encodeHeaderValue } from "./header-codec.ts";
-export type { PositionedEvent } from "./list-events.ts";
 export { type EventPage, type ListEventsQuery, listEvents } from "./list-events.ts";
 export { EVENT_RETENTION_MS, outboxTable } from "./outbox-table.ts";
+export type { PositionedEvent } from "./positioned-event.ts";
 export { createRelay, type Relay, type RelayOptions } from "./relay.ts";
 export { createSequencer, type Sequencer, type SequencerOptions } from "./sequencer.ts";
 

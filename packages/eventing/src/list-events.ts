@@ -1,11 +1,6 @@
 import { type Queryable, statement } from "@tidemill/postgres";
-import type { OutboxEvent } from "./event-of.ts";
 import { type EventRow, fromRow, selectEvents } from "./event-rows.ts";
-
-/** An event that has its place in the history. */
-export interface PositionedEvent extends OutboxEvent {
-  readonly position: number;
-}
+import type { PositionedEvent } from "./positioned-event.ts";
 
 export interface ListEventsQuery {
   /** `""` for all namespaces. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InvalidError } from "@tidemill/errors";
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 import { IN_FLIGHT_MAX, publishInOrder } from "./publish-in-order.ts";
 
 const events = Array.from(

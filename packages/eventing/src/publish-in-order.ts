@@ -1,5 +1,5 @@
 import type { EventStream } from "./event-stream.ts";
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 
 /** Events sent whose acknowledgement has not come yet. */
 export const IN_FLIGHT_MAX = 256;

@@ -1,7 +1,7 @@
 import { ConflictError } from "@tidemill/errors";
 import { type Database, statement } from "@tidemill/postgres";
 import { type EventRow, fromRow, selectEvents } from "./event-rows.ts";
-import type { PositionedEvent } from "./list-events.ts";
+import type { PositionedEvent } from "./positioned-event.ts";
 
 /** How far the relay has come: every event up to `position` was acknowledged. */
 export interface RelayCursor {

@@ -1,31 +1,12 @@
 import { requireNamespace } from "@tidemill/config";
 import { InvalidError, QuotaError } from "@tidemill/errors";
-import type { Queryable } from "@tidemill/postgres";
 import type { EdgeRequest, EdgeResponse, HttpRouteContext, HttpRouteHandler } from "@tidemill/rpc";
-import type { Logger } from "@tidemill/telemetry";
 import { DOWNLOADS_MAX, UPLOADS_MAX } from "../blobs/blob-store.ts";
 import { requireDigest } from "../domain/digest.ts";
-import type { KeepBlobContext } from "../operations/keep-blob.ts";
-import type { BlobMetrics } from "./blob-metrics.ts";
+import type { BlobRequest, BlobRoutesContext } from "./blob-request.ts";
 import { httpErrorOf, methodNotAllowed, sendHttpError } from "./http-errors.ts";
 import { receiveBlob } from "./receive-blob.ts";
 import { sendBlob } from "./send-blob.ts";
-
-export interface BlobRoutesContext extends KeepBlobContext {
-  readonly db: Queryable;
-  readonly log: Logger;
-  readonly metrics: BlobMetrics;
-}
-
-/** One request for bytes, with what its URL and headers say. */
-export interface BlobRequest {
-  readonly request: EdgeRequest;
-  readonly response: EdgeResponse;
-  readonly namespace: string;
-  readonly caller: string;
-  /** From the path; undefined for `POST /v1/blobs`. */
-  readonly digest: string | undefined;
-}
 
 const COLLECTION = "/v1/blobs";
 const SERVER_ERROR_STATUS = 500;

@@ -2,7 +2,7 @@ import { DeadlineError, InvalidError, QuotaError } from "@tidemill/errors";
 import type { EdgeRequest } from "@tidemill/rpc";
 import { claimedDigest, type Digest, requireDigest } from "../domain/digest.ts";
 import { keepBlob } from "../operations/keep-blob.ts";
-import type { BlobRequest, BlobRoutesContext } from "./blob-routes.ts";
+import type { BlobRequest, BlobRoutesContext } from "./blob-request.ts";
 
 /** An upload of which nothing comes for this long is given up. */
 const UPLOAD_IDLE_MS = 60_000;

@@ -4,7 +4,7 @@ import type { BlobReader, VerifiedBytes } from "../blobs/blob-reader.ts";
 import { type ByteRange, parseRange } from "../domain/byte-range.ts";
 import { requireDigest } from "../domain/digest.ts";
 import { type BlobRecord, findBlob } from "../store/blobs.ts";
-import type { BlobRequest, BlobRoutesContext } from "./blob-routes.ts";
+import type { BlobRequest, BlobRoutesContext } from "./blob-request.ts";
 
 /** A download of which nothing is taken for this long is given up. */
 const DOWNLOAD_IDLE_MS = 60_000;

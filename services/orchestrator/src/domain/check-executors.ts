@@ -1,13 +1,12 @@
 import { messageOf } from "@tidemill/errors";
 import { type ArgumentPlan, parseArgument, visitArgument } from "./argument-plan.ts";
-import type { Report } from "./check-spec.ts";
 import { warnUnknown } from "./check-task.ts";
 import { excerpt } from "./excerpt.ts";
 import { isDeclared } from "./executor-plan.ts";
 import type { Component, Executor, PipelineSpec } from "./ir.ts";
 import { isLiteral, parseTemplate, type Template } from "./placeholders.ts";
 import { parseCpu, parseMemory, parseWhole } from "./quantities.ts";
-import type { PathSegments } from "./spec-error.ts";
+import type { PathSegments, Report } from "./spec-error.ts";
 import type { Reading } from "./spec-reader.ts";
 
 interface ExecutorScope {

@@ -6,15 +6,13 @@ import { nameTasks } from "./name-tasks.ts";
 import { parseTemplate } from "./placeholders.ts";
 import {
   type PathSegments,
+  type Report,
   SpecError,
   type SpecProblem,
   UnsupportedSpecError,
 } from "./spec-error.ts";
 import type { Reading } from "./spec-reader.ts";
 import { orderByDependencies } from "./topology.ts";
-
-/** Collects what is wrong, up to a limit. */
-export type Report = (reason: string, path: PathSegments, problem: string) => void;
 
 /**
  * Checks what one part of a specification says about another: after it, every reference leads

@@ -1,4 +1,3 @@
-import type { Report } from "./check-spec.ts";
 import { coerceSpecJson, typeName } from "./coerce-parameter.ts";
 import { type ConstantPlan, compileConstant } from "./constant-plan.ts";
 import { excerpt } from "./excerpt.ts";
@@ -14,7 +13,7 @@ import type {
 import { jsonKind, sameJson } from "./json-text.ts";
 import { CONSTANT_LENGTH_MAX } from "./limits.ts";
 import { parseTemplate } from "./placeholders.ts";
-import { type PathSegments, pathText } from "./spec-error.ts";
+import { type PathSegments, pathText, type Report } from "./spec-error.ts";
 import { type Reading, warn } from "./spec-reader.ts";
 import { orderByDependencies } from "./topology.ts";
 

@@ -85,3 +85,6 @@ export function pathText(path: PathSegments): string {
   }
   return text;
 }
+
+/** Collects what is wrong, up to a limit. */
+export type Report = (reason: string, path: PathSegments, problem: string) => void;
