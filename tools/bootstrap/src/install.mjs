@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { withInstallLock } from "./install-lock.mjs";
 import { npmCi } from "./npm-ci.mjs";
 import { root } from "./root.mjs";
+import { SetupFailure } from "./setup-failure.mjs";
 
 const modules = join(root, "node_modules");
 /** Written last: without it, or with another digest in it, an install is taken as unfinished. */
@@ -18,7 +19,7 @@ const stampPath = join(modules, ".tidemill-installed.json");
 export function isInstalled() {
   const stamp = readJson(stampPath);
   if (stamp?.digest !== lockDigest()) return adoptInstall();
-  return stamp.packages.every((/** @type {string} */ path) => existsSync(join(root, path)));
+  return stamp.packages.every(isThere);
 }
 
 /** Installs what package-lock.json names. Throws SetupFailure with npm's reason. */
@@ -27,6 +28,7 @@ export async function ensureInstalled() {
     // Whoever held the lock before may have done it.
     if (isInstalled()) return;
     await npmCi();
+    requireComplete();
     writeStamp();
   });
 }
@@ -44,16 +46,37 @@ function adoptInstall() {
       if (!wanted.optional) return false;
       continue;
     }
-    if (present.version !== wanted.version || !existsSync(join(root, path))) return false;
+    if (present.version !== wanted.version || !isThere(path)) return false;
   }
   writeStamp();
   return true;
 }
 
+/** npm 10 was seen to end with success after every download had failed, folders made and empty. */
+function requireComplete() {
+  const missing = wantedPackages()
+    .filter(([path, { optional }]) => !optional && !isThere(path))
+    .map(([path]) => path.slice("node_modules/".length));
+  if (missing.length === 0) return;
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more packages` : "";
+  throw new SetupFailure(
+    `npm ended as if all were well, but ${missing[0]}${more} did not come`,
+    "run `npm ci` by hand to see what it says (certificate, proxy, registry), then start again",
+  );
+}
+
+/**
+ * Whether a package, or the link to a workspace, is more than an empty folder.
+ * @param {string} path
+ */
+function isThere(path) {
+  return existsSync(join(root, path, "package.json"));
+}
+
 function writeStamp() {
   const packages = wantedPackages()
     .map(([path]) => path)
-    .filter((path) => existsSync(join(root, path)));
+    .filter(isThere);
   mkdirSync(modules, { recursive: true });
   writeFileSync(stampPath, JSON.stringify({ digest: lockDigest(), packages }));
 }

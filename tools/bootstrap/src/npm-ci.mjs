@@ -18,7 +18,8 @@ const flags = [
   "--fetch-timeout=60000",
 ];
 const ERROR_LINES_MAX = 6;
-const network = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET/;
+const network =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|CERT_|_CERT|CERTIFICATE/;
 const fetched = /http fetch GET 200 .*\/([^/]+)\.tgz/;
 
 /** Runs `npm ci` with a line for each download. Throws SetupFailure with cause and next action. */

@@ -121,6 +121,17 @@ describe("bootstrap", () => {
     assert.doesNotMatch(result.stderr, /waiting/);
   });
 
+  it("does not believe an npm that ends well and leaves folders empty", () => {
+    rmSync(join(clone.directory, "node_modules"), { recursive: true });
+    const careless = join(tempDir("careless"), "npm-cli.cjs");
+    const act = 'require("node:fs").mkdirSync("node_modules/part", { recursive: true });';
+    writeFileSync(careless, act);
+    const result = clone.run({ npm_execpath: careless });
+    assert.equal(result.status, UNAVAILABLE, result.stderr);
+    assert.match(result.stderr, /part did not come\n.*npm ci/);
+    assert.equal(clone.run().stdout, "one,two words\n");
+  });
+
   it("takes an install that a developer made with npm as it is", () => {
     rmSync(join(clone.directory, "node_modules/.tidemill-installed.json"));
     const result = clone.run({ npm_execpath: "" });
